@@ -1,0 +1,1 @@
+"""Dwindle makes neural networks small and proves what it cost."""

@@ -1,0 +1,54 @@
+"""Errors that a person can cause, and the one place that turns them into one line and an exit code."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class UserError(Exception):
+    """Something a person can mend; its text says what is wrong and what to do."""
+
+    exit_code = EXIT_FAILURE
+
+
+class UsageError(UserError):
+    """The command line itself is wrong."""
+
+    exit_code = EXIT_USAGE
+
+
+def describe_os_error(error: OSError) -> str:
+    """One line for a failed file operation, with the cure where there is one."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full{where}: free some space and run the same command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"no permission to write or read there{where}: choose another path"
+    return f"{(error.strerror or str(error)).lower()}{where}"
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Run a script's main function; whatever the user can cause ends as one line on stderr."""
+    program = Path(sys.argv[0]).name
+    try:
+        code = main() or 0
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print(f"\n{program}: interrupted", file=sys.stderr)
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_FAILURE
+    except OSError as error:
+        print(f"{program}: {describe_os_error(error)}", file=sys.stderr)
+        code = EXIT_FAILURE
+    sys.exit(code)
