@@ -1,0 +1,208 @@
+"""Augmentation: batches of waveforms as rooms, microphones, telephones and bystanders would change them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from dwindle.audio import SAMPLE_RATE
+
+SPEED_PERCENT = (80, 85, 90, 95, 105, 110, 115, 120)  # of the original; tempo and pitch move together
+ROOMS = 128
+HISSES = 40
+ROOM_SAMPLES = 3_200  # 0.4 s
+REVERBERATION_S = (0.08, 0.6)  # time to fall by 60 dB
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How often each change happens (a share of the clips) and how far it goes."""
+
+    speed: float = 0.7
+    reverberation: float = 0.3
+    band: float = 0.4
+    noise: float = 0.6
+    babble: float = 0.15
+    clipping: float = 0.08
+    telephone: float = 0.08
+    noise_snr_db: tuple[float, float] = (-2.0, 25.0)
+    babble_snr_db: tuple[float, float] = (3.0, 20.0)
+
+
+class WaveAugment:
+    """Changes a batch (clips, samples) of waveforms; all randomness comes from torch's generator."""
+
+    def __init__(self, noises: Sequence[np.ndarray], strength: Strength | None = None) -> None:
+        self.strength = strength or Strength()
+        hiss = _hiss(HISSES, 4 * SAMPLE_RATE).flatten()
+        self.noises = torch.cat([torch.from_numpy(np.concatenate(list(noises))), hiss] if len(noises) else [hiss])
+        self.rooms = _room_responses()
+
+    def __call__(self, audio: Tensor) -> Tensor:
+        audio = self._speed(audio)
+        audio = self._babble(audio)
+        audio = self._room_and_band(audio)
+        audio = self._noise(audio)
+        audio = self._clipping(audio)
+        return self._telephone(audio)
+
+    def _speed(self, audio: Tensor) -> Tensor:
+        """A quarter of the chosen clips at each of four drawn speeds; the length of the window stays."""
+        chosen = torch.randperm(len(audio))[: round(len(audio) * self.strength.speed)]
+        changed = audio.clone()
+        for part in chosen.chunk(4):
+            percent = SPEED_PERCENT[int(torch.randint(len(SPEED_PERCENT), ()))]
+            faster = _resampler(percent)(audio[part])
+            changed[part] = _fitted(faster, audio.shape[1])
+        return changed
+
+    def _babble(self, audio: Tensor) -> Tensor:
+        """Other clips of the batch as people talking in the background."""
+        chosen = _some(len(audio), self.strength.babble)
+        others = sum(audio[torch.randperm(len(audio))[: len(chosen)]].roll(int(s), 1) for s in _shifts(audio, 3))
+        return _mixed(audio, others, chosen, self.strength.babble_snr_db)
+
+    def _noise(self, audio: Tensor) -> Tensor:
+        """Background sound from anywhere in the recordings."""
+        chosen = _some(len(audio), self.strength.noise)
+        starts = torch.randint(len(self.noises) - audio.shape[1], (len(chosen),)).tolist()
+        noise = torch.stack([self.noises[start : start + audio.shape[1]] for start in starts]) if starts else audio[:0]
+        return _mixed(audio, noise.float(), chosen, self.strength.noise_snr_db)
+
+    def _room_and_band(self, audio: Tensor) -> Tensor:
+        """Reverberation and band limits in one product of spectra."""
+        reverberant = torch.rand(len(audio)) < self.strength.reverberation
+        limited = torch.rand(len(audio)) < self.strength.band
+        chosen = (reverberant | limited).nonzero().squeeze(1)
+        if len(chosen) == 0:
+            return audio
+        length = _fast_length(audio.shape[1] + ROOM_SAMPLES)
+        spectrum = torch.fft.rfft(audio[chosen], n=length)
+        in_room, in_band = reverberant[chosen].nonzero().squeeze(1), limited[chosen].nonzero().squeeze(1)
+        if len(in_room):
+            spectrum[in_room] *= torch.fft.rfft(self.rooms[torch.randint(ROOMS, (len(in_room),))], n=length)
+        spectrum[in_band] *= _band_responses(len(in_band), spectrum.shape[1])
+        changed = audio.clone()
+        changed[chosen] = torch.fft.irfft(spectrum, n=length)[:, : audio.shape[1]]
+        return changed
+
+    def _clipping(self, audio: Tensor) -> Tensor:
+        chosen = _some(len(audio), self.strength.clipping)
+        limit = audio[chosen].abs().amax(1, keepdim=True) * torch.empty(len(chosen), 1).uniform_(0.1, 0.6)
+        audio[chosen] = torch.minimum(torch.maximum(audio[chosen], -limit), limit)
+        return audio
+
+    def _telephone(self, audio: Tensor) -> Tensor:
+        """8-bit mu-law and back, at a drawn level."""
+        chosen = _some(len(audio), self.strength.telephone)
+        peak = audio[chosen].abs().amax(1, keepdim=True).clamp_min(1e-6)
+        level = torch.empty(len(chosen), 1).uniform_(0.05, 1.0) / peak
+        codes = torchaudio.functional.mu_law_encoding(audio[chosen] * level, 256)
+        audio[chosen] = torchaudio.functional.mu_law_decoding(codes, 256) / level
+        return audio
+
+
+class SpecAugment(nn.Module):
+    """Masks bands and frames of a log-mel picture, differently for each clip; does nothing outside training."""
+
+    def __init__(self, bands: int = 6, time_share: float = 0.12, masks: int = 2) -> None:
+        super().__init__()
+        self.time_share, self.masks = time_share, masks
+        self.band_mask = torchaudio.transforms.FrequencyMasking(bands, iid_masks=True)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        if not self.training:
+            return picture
+        mean = picture.mean(dim=(1, 2), keepdim=True)
+        picture = (picture - mean).unsqueeze(1)  # masks write zeros: make zero the mean
+        longest = max(1, int(picture.shape[-1] * self.time_share))
+        time_mask = torchaudio.transforms.TimeMasking(longest, iid_masks=True)
+        for _ in range(self.masks):
+            picture = time_mask(self.band_mask(picture))
+        return picture.squeeze(1) + mean
+
+
+def mixed_at(audio: Tensor, noise: Tensor, snr_db: Tensor) -> Tensor:
+    """Noise added at a signal-to-noise ratio for each clip, measured where the clip is louder than silence."""
+    loud = audio.abs() > 0.02 * audio.abs().amax(1, keepdim=True)
+    signal_power = (audio.square() * loud).sum(1) / loud.sum(1).clamp_min(1)
+    noise_power = noise.square().mean(1).clamp_min(1e-12)
+    # a clip of pure silence gets quiet noise rather than none
+    signal_power = signal_power.clamp_min(1e-6)
+    gain = torch.sqrt(signal_power / noise_power * 10 ** (-snr_db / 10))
+    return audio + noise * gain.unsqueeze(1)
+
+
+def _mixed(audio: Tensor, noise: Tensor, chosen: Tensor, snr_db: tuple[float, float]) -> Tensor:
+    changed = audio.clone()
+    changed[chosen] = mixed_at(audio[chosen], noise, torch.empty(len(chosen)).uniform_(*snr_db))
+    return changed
+
+
+def _hiss(count: int, samples: int) -> Tensor:
+    """Stationary noise between white and brown, at the level of 16-bit recordings; the same in every run."""
+    generator = torch.Generator().manual_seed(1)
+    spectrum = torch.fft.rfft(torch.randn(count, samples, generator=generator))
+    hz = torch.linspace(0, SAMPLE_RATE / 2, spectrum.shape[1]).clamp_min(50.0)
+    slope = torch.linspace(0, 1, count).unsqueeze(1)
+    hiss = torch.fft.irfft(spectrum * (hz / 50.0) ** -slope, n=samples)
+    return (hiss * (1_000 / hiss.std(dim=1, keepdim=True))).round().short()
+
+
+def _some(count: int, share: float) -> Tensor:
+    return (torch.rand(count) < share).nonzero().squeeze(1)
+
+
+def _shifts(audio: Tensor, count: int) -> Tensor:
+    return torch.randint(audio.shape[1], (count,))
+
+
+def _fitted(audio: Tensor, length: int) -> Tensor:
+    """Cut about the middle, or put zeros on both sides."""
+    spare = length - audio.shape[1]
+    before = spare // 2
+    return nn.functional.pad(audio, (before, spare - before))
+
+
+_RESAMPLERS: dict[int, torchaudio.transforms.Resample] = {}
+
+
+def _resampler(percent: int) -> torchaudio.transforms.Resample:
+    if percent not in _RESAMPLERS:
+        _RESAMPLERS[percent] = torchaudio.transforms.Resample(percent, 100, lowpass_filter_width=4)
+    return _RESAMPLERS[percent]
+
+
+def _fast_length(length: int) -> int:
+    """The next length that has a fast Fourier transform."""
+    return min(n for n in (base << k for base in (8, 9, 10, 12, 15) for k in range(8, 20)) if n >= length)
+
+
+def _room_responses() -> Tensor:
+    """Room responses: the direct sound, then noise that dies away; the same rooms in every run."""
+    generator = torch.Generator().manual_seed(0)
+    seconds = torch.arange(ROOM_SAMPLES) / SAMPLE_RATE
+    shortest, longest = (math.log(bound) for bound in REVERBERATION_S)
+    fall_s = torch.exp(torch.empty(ROOMS, 1).uniform_(shortest, longest, generator=generator))
+    tail = torch.randn(ROOMS, ROOM_SAMPLES, generator=generator) * 10 ** (-3 * seconds / fall_s)
+    gap_s = torch.empty(ROOMS, 1).uniform_(0.001, 0.02, generator=generator)
+    tail = tail * (seconds > gap_s)
+    direct_to_reverberant_db = torch.empty(ROOMS, 1).uniform_(-2.0, 12.0, generator=generator)
+    tail = tail / tail.square().sum(1, keepdim=True).sqrt() * 10 ** (-direct_to_reverberant_db / 20)
+    tail[:, 0] = 1.0
+    return tail
+
+
+def _band_responses(count: int, bins: int) -> Tensor:
+    """Smooth high-pass, low-pass and tilt, as cheap microphones and telephone lines have them."""
+    hz = torch.linspace(0, SAMPLE_RATE / 2, bins)
+    low_cut = torch.empty(count, 1).uniform_(20.0, 400.0)
+    high_cut = torch.empty(count, 1).uniform_(2_200.0, 4_400.0)
+    tilt_db_per_khz = torch.empty(count, 1).uniform_(-4.0, 4.0)
+    high_pass = 1 / (1 + (low_cut / hz.clamp_min(1.0)) ** 4)
+    low_pass = 1 / (1 + (hz / high_cut) ** 12)
+    return high_pass * low_pass * 10 ** (tilt_db_per_khz * (hz / 1000 - 1) / 20)

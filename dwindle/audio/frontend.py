@@ -1,0 +1,79 @@
+"""The log-mel front end: a torch module from the waveform to a picture of it, the same one trained and shipped.
+
+In an ONNX file its constants take under 4 KB: the graph derives the Fourier matrix and the mel filters from a
+table of one cosine period and the mel edges, and a runtime folds them once, while it loads the file.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from dwindle.audio import SAMPLE_RATE
+
+FRAME_SAMPLES = 256  # 32 ms at 8 kHz
+HOP_SAMPLES = 128  # 16 ms; it must divide the frame
+MEL_BANDS = 40
+LOWEST_HZ, HIGHEST_HZ = 60.0, 3_900.0
+POWER_FLOOR = 1e-3  # relative to the clip's own level; below it lies what no listener uses
+SILENCE_POWER = 1e-10  # mean square of a 16-bit recording's last bit; keeps digital silence finite
+
+
+class LogMel(nn.Module):
+    """Waveform (batch, samples) to log-mel energies (batch, bands, frames); the clip's level cancels out."""
+
+    def __init__(self, mel_bands: int = MEL_BANDS, hop_samples: int = HOP_SAMPLES) -> None:
+        super().__init__()
+        self.hop_samples = hop_samples
+        one_period = torch.arange(FRAME_SAMPLES, dtype=torch.float64) * (2 * math.pi / FRAME_SAMPLES)
+        self.register_buffer("cosine_table", one_period.cos().float())
+        self.register_buffer("window", torch.hann_window(FRAME_SAMPLES))
+        self.register_buffer("mel_edges_hz", _mel_spaced_hz(mel_bands + 2))
+        half = FRAME_SAMPLES // 2
+        # the transform's rows: cosines of bins 0..half, then sines of bins 1..half-1 (a cosine three quarters on)
+        self.register_buffer("row_bins", torch.cat([torch.arange(half + 1), torch.arange(1, half)]).int())
+        quarter_turns = torch.cat([torch.zeros(half + 1), torch.full((half - 1,), 0.75 * FRAME_SAMPLES)])
+        self.register_buffer("row_phases", quarter_turns.int())
+
+    def forward(self, audio: Tensor) -> Tensor:
+        level = audio.square().mean(dim=-1, keepdim=True)
+        return self.log_energies(audio * torch.rsqrt(level + SILENCE_POWER))
+
+    def log_energies(self, audio: Tensor) -> Tensor:
+        """Log of the mel energies as torchaudio defines them, without level normalisation."""
+        spectrum = torch.matmul(self.frames(audio), self.fourier_matrix())
+        filters = self.mel_filters()
+        # real and imaginary parts of a bin go through the same filter, so their squares need not be added first
+        energies = torch.matmul(spectrum.square(), torch.cat([filters, filters[1:-1]]))
+        return torch.log(energies + POWER_FLOOR).transpose(1, 2)
+
+    def frames(self, audio: Tensor) -> Tensor:
+        """(batch, frames, FRAME_SAMPLES), overlapping; built from whole hops, which every exporter understands."""
+        whole_hops = audio[:, : audio.shape[1] // self.hop_samples * self.hop_samples]
+        hops = whole_hops.reshape(audio.shape[0], -1, self.hop_samples)
+        hops_per_frame = FRAME_SAMPLES // self.hop_samples
+        count = hops.shape[1] - hops_per_frame + 1
+        return torch.cat([hops[:, start : start + count] for start in range(hops_per_frame)], dim=-1)
+
+    def fourier_matrix(self) -> Tensor:
+        """(samples, rows): the window times a cosine of each row's bin and phase."""
+        samples = torch.arange(FRAME_SAMPLES, device=self.window.device)
+        turns = samples.unsqueeze(1) * self.row_bins.long() + self.row_phases.long()
+        return self.cosine_table[turns % FRAME_SAMPLES] * self.window.unsqueeze(1)
+
+    def mel_filters(self) -> Tensor:
+        """(bins, bands): triangles that rise and fall linearly in Hz between neighbouring mel edges."""
+        bins = torch.arange(FRAME_SAMPLES // 2 + 1, device=self.window.device)
+        distance = self.mel_edges_hz - (bins * (SAMPLE_RATE / FRAME_SAMPLES)).unsqueeze(1)
+        widths = self.mel_edges_hz[1:] - self.mel_edges_hz[:-1]
+        return torch.relu(torch.minimum(-distance[:, :-2] / widths[:-1], distance[:, 2:] / widths[1:]))
+
+
+def _mel_spaced_hz(count: int) -> Tensor:
+    """Frequencies evenly spaced on the HTK mel scale."""
+
+    def mel(hz: float) -> float:
+        return 2595.0 * math.log10(1.0 + hz / 700.0)
+
+    mels = torch.linspace(mel(LOWEST_HZ), mel(HIGHEST_HZ), count, dtype=torch.float64)
+    return (700.0 * (10.0 ** (mels / 2595.0) - 1.0)).float()

@@ -1,0 +1,83 @@
+"""Reading sound: whatever libsndfile decodes, at any rate, as mono float32 at the rate that the models take."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from dwindle.audio import SAMPLE_RATE
+from dwindle.errors import UserError
+
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
+LONGEST_WHOLE_S = 600  # a longer file is streamed, so that memory stays bounded
+
+
+class AudioError(UserError):
+    """A sound file that cannot be used; says which and why."""
+
+
+def read_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """The whole file as mono float32 in [-1, 1]; raises AudioError for anything that is not a usable recording."""
+    with _opened(path) as sound:
+        if sound.frames > LONGEST_WHOLE_S * sound.samplerate:
+            raise AudioError(f"{path}: longer than {LONGEST_WHOLE_S // 60} minutes: cut it, or stream it")
+    return np.concatenate(list(stream_audio(path, sample_rate)))
+
+
+def stream_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE, block_s: float = 1.0) -> Iterator[np.ndarray]:
+    """The file in blocks of about `block_s` seconds, in bounded memory however long it is."""
+    with _opened(path) as sound:
+        resampler = None
+        if sound.samplerate != sample_rate:
+            resampler = soxr.ResampleStream(sound.samplerate, sample_rate, num_channels=1, dtype="float32")
+        frames_expected, frames_read = sound.frames, 0
+        for mono in _mono_blocks(path, sound, max(1, round(block_s * sound.samplerate))):
+            frames_read += len(mono)
+            yield np.clip(resampler.resample_chunk(mono) if resampler else mono, -1.0, 1.0)
+        if resampler:
+            yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+        if frames_read < frames_expected:
+            raise AudioError(f"{path}: truncated: {frames_read} of {frames_expected} frames could be read")
+
+
+@contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
+    path = Path(path)
+    if not path.exists():
+        raise AudioError(f"{path}: no such file")
+    if not path.is_file():
+        raise AudioError(f"{path}: not a file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty")
+    try:
+        sound = soundfile.SoundFile(path)
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file, whose format nothing states
+        raise AudioError(f"{path}: not a sound file that can be read (WAV, FLAC, OGG, MP3 …)") from error
+    with sound:
+        if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
+            raise AudioError(
+                f"{path}: sample rate {sound.samplerate} Hz is outside {LOWEST_RATE} to {HIGHEST_RATE} Hz: resample it"
+            )
+        if sound.frames == 0:
+            raise AudioError(f"{path}: holds no samples")
+        if "(should be" in sound.extra_info:  # libsndfile's remark on a header that promises more than the file holds
+            raise AudioError(f"{path}: truncated: the header promises more samples than the file holds")
+        yield sound
+
+
+def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_frames: int) -> Iterator[np.ndarray]:
+    while True:
+        try:
+            block = sound.read(block_frames, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: damaged: decoding stopped in the middle") from error
+        if len(block) == 0:
+            return
+        mono = block.mean(axis=1)
+        if not np.isfinite(mono).all():
+            raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite)")
+        yield mono

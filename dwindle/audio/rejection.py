@@ -1,0 +1,38 @@
+"""The calibrated way to say "that was none of the words": a threshold on the best word's probability."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from dwindle.scores import Score
+
+ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets through
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model made of a batch: the best word of each clip (its class number) and that word's probability."""
+
+    words: Tensor
+    probabilities: Tensor
+
+
+def best_words(logits: Tensor, reject_class: int) -> Heard:
+    """The most probable word; the probability is over all classes, the rejecting one included."""
+    probabilities = logits.float().softmax(dim=1)
+    words_only = probabilities.clone()
+    words_only[:, reject_class] = -1.0
+    best, words = words_only.max(dim=1)
+    return Heard(words, best)
+
+
+def calibrated_threshold(words: Heard) -> float:
+    """The highest threshold that still accepts the wanted share of real words."""
+    ordered = words.probabilities.sort(descending=True).values
+    last_accepted = max(0, round(ACCEPTED_WORDS_SHARE * len(ordered)) - 1)
+    return float(ordered[last_accepted])
+
+
+def rejected(heard: Heard, threshold: float) -> Score:
+    """How many clips fall below the threshold; for clips that hold no word of ours, that is right."""
+    return Score(int((heard.probabilities < threshold).sum()), len(heard.probabilities))

@@ -1,0 +1,78 @@
+"""The data of the spoken tasks: everything that can be heard, decoded once, and parted by use."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dwindle.audio import WINDOW_SAMPLES, corpora
+from dwindle.audio.augment import mixed_at
+from dwindle.audio.corpora import DIGIT_WORDS, REJECT, Clip
+from dwindle.audio.store import ClipStore, open_store, store_of_voices
+from dwindle.audio.vocabulary import OTHER_WORDS
+from dwindle.audio.voices import synthesise
+
+VOICES_PER_DIGIT = 300
+VOICES_PER_OTHER_WORD = 12
+NOISE_SEED = 20
+
+
+@dataclass(frozen=True)
+class HeardClips:
+    """Clips as a model hears them: audio (n, samples) and what was said."""
+
+    audio: Tensor
+    labels: list[str]
+    speakers: list[str]
+
+
+def noise_windows(data_dir: Path) -> ClipStore | None:
+    """Background sound in windows of a second, each a clip to reject; None where there are no recordings."""
+    clips = corpora.noise(data_dir)
+    if not clips:
+        return None
+    store = open_store(clips)
+    cut = [
+        (clip, start)
+        for clip, (begin, end) in zip(store.clips, store.bounds, strict=True)
+        for start in range(begin, end - WINDOW_SAMPLES + 1, WINDOW_SAMPLES)
+    ]
+    starts = np.array([start for _, start in cut])
+    bounds = np.stack([starts, starts + WINDOW_SAMPLES], axis=1)
+    return ClipStore([clip for clip, _ in cut], store.samples, bounds, bounds)
+
+
+def digit_voices(seed: int) -> ClipStore:
+    """Synthetic digits and, for the rejecting class, synthetic words that are none."""
+    digits = synthesise(DIGIT_WORDS, VOICES_PER_DIGIT, seed)
+    others = synthesise(OTHER_WORDS, VOICES_PER_OTHER_WORD, seed)
+    labels = {word: str(number) for number, word in enumerate(DIGIT_WORDS)} | dict.fromkeys(OTHER_WORDS, REJECT)
+    return store_of_voices([*digits, *others], labels)
+
+
+def heard(store: ClipStore, keep: Sequence[int]) -> HeardClips:
+    """The chosen clips, centred, nothing random."""
+    chosen = [store.clips[index] for index in keep]
+    audio = torch.from_numpy(store.centred(keep, WINDOW_SAMPLES))
+    return HeardClips(audio, [clip.label for clip in chosen], [clip.speaker for clip in chosen])
+
+
+def in_noise(clips: HeardClips, noises: ClipStore, snr_db: float) -> HeardClips:
+    """The same clips in noise, the same noise in every run."""
+    generator = torch.Generator().manual_seed(NOISE_SEED)
+    chosen = torch.randint(len(noises), (len(clips.audio),), generator=generator)
+    noise = torch.from_numpy(noises.centred(chosen.tolist(), WINDOW_SAMPLES))
+    return replace(clips, audio=mixed_at(clips.audio, noise, torch.full((len(noise),), snr_db)))
+
+
+def part(store: ClipStore, split: str) -> ClipStore:
+    """The clips of one split."""
+    return store.subset(where(store, lambda clip: clip.split == split))
+
+
+def where(store: ClipStore, wanted: Callable[[Clip], bool]) -> np.ndarray:
+    """The numbers of the clips that are wanted."""
+    return np.array([index for index, clip in enumerate(store.clips) if wanted(clip)], dtype=np.int64)
