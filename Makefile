@@ -1,0 +1,76 @@
+# Dwindle's commands: `make help` lists them.
+# Settings, on the command line: PYTHON=python3.12   DATA=path/to/data   PYTEST_FLAGS="-k voices"
+
+PYTHON ?= python3
+DATA ?= $(DWINDLE_DATA)
+PYTEST_FLAGS ?=
+
+FULL := .venv/bin/python
+LIGHT := .venv-demo/bin/python
+DATA_FLAG := $(if $(DATA),--data_dir $(DATA))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test pipeline release report samples clean
+.SILENT:
+.DELETE_ON_ERROR:
+
+help:  ## this list
+	sed -n 's/^\([a-z]*\):.*##\(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+demo: artifacts/model_int8.onnx .venv-demo/installed  ## hear digits in the recordings of samples/ (light install, no torch)
+	$(LIGHT) infer.py samples/
+	printf '\nThat was a network of about 100 KB on one CPU core. What to try next:\n'
+	printf '  %-48s%s\n' '$(LIGHT) infer.py --mic' 'say digits aloud' \
+	    '$(LIGHT) infer.py your.wav --json' 'your own recordings, for a program to read' \
+	    'make test' 'every test, on the full requirements (5 GB)' \
+	    'make pipeline' 'train, prune, quantise and export one yourself'
+
+test: .venv/installed  ## install everything, check the style, run every test (quick ones first)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(FULL) -m pytest $(wildcard test_components.py) tests $(PYTEST_FLAGS)
+
+pipeline: .venv/installed  ## every stage in order, small settings, from whatever data there is
+	$(FULL) train_distill.py $(DATA_FLAG) --epochs 10 --temperature 4.0 --alpha 0.7
+	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --steps 4
+	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark
+	$(FULL) infer.py samples/
+
+release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
+	$(FULL) train_distill.py $(DATA_FLAG) --epochs 100 --temperature 4.0 --alpha 0.7 --resume
+	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --resume
+	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark
+	$(MAKE) report
+
+report: .venv/installed  ## draw the figures and the README's table from artifacts/results.json
+	$(FULL) notebooks/experiments.py
+
+samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
+	$(FULL) -m samples.make_samples
+
+clean:  ## remove both virtual environments and every cache; data, artifacts and logs stay
+	rm -rf .venv .venv-demo .pytest_cache .ruff_cache .hypothesis
+	find dwindle bench notebooks samples tests . -maxdepth 1 -name __pycache__ -exec rm -rf {} +
+
+artifacts/model_int8.onnx:
+	echo 'make: $@ is not there, so there is no model to listen with: `make pipeline` trains one' >&2
+	exit 1
+
+define new_venv
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+    { echo 'make: Python 3.11 or newer is needed: make PYTHON=python3.12 ...' >&2; exit 1; }
+echo 'installing $< into $(@D)'
+$(PYTHON) -m venv $(@D) || { echo 'make: no venv module: apt-get install python3-venv' >&2; exit 1; }
+endef
+
+.venv/installed: requirements.txt requirements-runtime.txt
+	$(new_venv)
+	$(FULL) -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# Without byte code: 25 MB less to write, and only what is imported is ever compiled.
+.venv-demo/installed: requirements-runtime.txt
+	$(new_venv)
+	$(LIGHT) -m pip install --quiet --disable-pip-version-check --no-compile -r $<
+	find $(@D) -name __pycache__ -exec rm -r {} +
+	touch $@

@@ -1,0 +1,72 @@
+"""What every test may use: the corpora, two synthetic sounds, and the rule that a strict run skips nothing."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+from dwindle.audio import SAMPLE_RATE
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")  # read when torch and its children start; more only contend
+hypothesis.settings.register_profile("dwindle", deadline=None, derandomize=True)  # a red run can be repeated
+hypothesis.settings.load_profile("dwindle")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (continuous integration)")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)  # what can fail quickly goes first
+
+
+def _skip_reports(config) -> list:
+    return config.pluginmanager.get_plugin("terminalreporter").stats.get("skipped", [])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session, exitstatus):
+    if session.config.getoption("--no-skips") and exitstatus == pytest.ExitCode.OK and _skip_reports(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.getoption("--no-skips") and (skipped := _skip_reports(config)):
+        terminalreporter.section("no test may be skipped here", red=True)
+        for report in skipped:
+            terminalreporter.line(f"{report.nodeid}: {report.longrepr[2].removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Tests neither read nor fill the cache of the person who runs them."""
+    os.environ["DWINDLE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of corpora that $DWINDLE_DATA names; without one the test is skipped."""
+    folder = os.environ.get("DWINDLE_DATA")
+    if not folder:
+        pytest.skip("needs the corpora: DWINDLE_DATA is not set")
+    if not Path(folder).is_dir():
+        pytest.skip(f"needs the corpora: DWINDLE_DATA={folder} is not a folder")
+    return Path(folder).resolve()
+
+
+@pytest.fixture
+def tone() -> np.ndarray:
+    """One second of 440 Hz at half scale."""
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32)
+
+
+@pytest.fixture
+def speechlike() -> np.ndarray:
+    """One second with the outline of a word: quiet, 0.4 s of a 120 Hz buzz that swells and falls, quiet."""
+    rng = np.random.default_rng(0)
+    time_s = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    buzz = sum(np.sin(2 * np.pi * 120 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
+    outline = np.where(np.abs(time_s - 0.5) < 0.2, np.cos((time_s - 0.5) * np.pi / 0.4), 0.0)
+    return (0.3 * outline * buzz + 0.001 * rng.standard_normal(SAMPLE_RATE)).astype(np.float32)

@@ -1,0 +1,165 @@
+"""The house rules: who may import whom, what runs without torch, how long a file may be."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CODE_FOLDERS = ("dwindle", "bench", "notebooks", "samples", "tests")
+MAX_LINES = 300
+SCRIPTS = {path.stem for path in ROOT.glob("*.py")}
+PARTS = ("tasks", "compress", "audio", "runtime")
+MAY_USE = {  # part of dwindle: the other parts that it may import; modules beside the parts are open to most
+    "tasks": {"tasks", "audio", "root"},
+    "compress": {"compress", "root"},
+    "audio": {"audio", "root"},
+    "runtime": {"runtime", "dwindle.errors"},
+    "root": {"root", "audio"},
+}
+PACKAGE_OF = {"webrtcvad": "webrtcvad-wheels"}  # where the module's name is not the package's
+RUNTIME_MODULES = {"numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "webrtcvad"}
+TORCH_FREE = ("dwindle.audio", "dwindle.audio.reading", "dwindle.errors")
+
+
+def source_files() -> list[Path]:
+    inside = [path for folder in CODE_FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    return sorted([*ROOT.glob("*.py"), *inside])
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def module_file(name: str) -> Path | None:
+    base = ROOT.joinpath(*name.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def imports_of(source: str, package: str = "") -> set[str]:
+    """Full names of all that a source imports, at the top or inside a function, with `from` names joined on."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            outer = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*outer, *filter(None, [node.module])])
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part_of(name: str) -> str:
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in PARTS else "root"
+
+
+def forbidden_imports(module: str, source: str, package: str = "") -> set[str]:
+    """What a module of dwindle imports and must not."""
+    part = part_of(module)
+    wrong = set()
+    for name in imports_of(source, package):
+        top = name.split(".")[0]
+        if top == "dwindle":
+            allowed = part_of(name) in MAY_USE[part] or any(f"{name}.".startswith(f"{one}.") for one in MAY_USE[part])
+        elif part == "runtime":
+            allowed = top in RUNTIME_MODULES or top in sys.stdlib_module_names
+        else:
+            allowed = top not in SCRIPTS
+        if not allowed:
+            wrong.add(name)
+    return wrong
+
+
+def test_every_part_imports_only_what_it_may():
+    wrong = {}
+    for path in (ROOT / "dwindle").rglob("*.py"):
+        package = module_name(path.parent / "__init__.py")
+        wrong[module_name(path)] = forbidden_imports(module_name(path), path.read_text(encoding="utf-8"), package)
+    assert len(wrong) > 5
+    assert {module: names for module, names in wrong.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("dwindle.runtime.stream", "def late():\n    import torch"),
+        ("dwindle.runtime.stream", "from dwindle.audio import reading"),
+        ("dwindle.runtime.stream", "from ..audio.reading import read_audio"),
+        ("dwindle.compress.prune", "from dwindle.tasks import spoken_digits"),
+        ("dwindle.compress.prune", "from dwindle import audio"),
+        ("dwindle.audio.reading", "import dwindle.runtime.vad"),
+        ("dwindle.tasks.text", "import dwindle.compress.prune"),
+        ("dwindle.checkpoint", "import dwindle.tasks"),
+    ],
+)
+def test_the_import_rules_catch_a_breach(module, source):
+    assert forbidden_imports(module, source, module.rpartition(".")[0])
+    assert not forbidden_imports(module, "import numpy, json\nfrom dwindle.errors import UserError")
+
+
+def test_nothing_in_the_library_or_the_scripts_imports_a_script():
+    free = {"tests", "bench"}
+    tour = {"test_components"}  # a test that stands at the top
+    importers = {
+        module_name(path): {name.split(".")[0] for name in imports_of(path.read_text(encoding="utf-8"))} & SCRIPTS
+        for path in source_files()
+        if path.relative_to(ROOT).parts[0] not in free and path.stem not in tour
+    }
+    assert {module: scripts for module, scripts in importers.items() if scripts} == {}
+
+
+def test_compress_names_no_task():
+    tasks = {path.stem for path in (ROOT / "dwindle/tasks").glob("*.py")} - {"__init__"}
+    assert tasks
+    named = {
+        path.name: sorted(task for task in tasks if re.search(rf"\b{task}\b", path.read_text(encoding="utf-8")))
+        for path in (ROOT / "dwindle/compress").glob("*.py")
+    }
+    assert {name: found for name, found in named.items() if found} == {}
+
+
+def test_infer_needs_only_the_runtime_requirements():
+    lines = (ROOT / "requirements-runtime.txt").read_text(encoding="utf-8").splitlines()
+    required = {re.split(r"[<>=~]", line)[0].strip() for line in lines if line and not line.startswith("#")}
+    seen, todo, outside = set(), ["infer"], set()
+    while todo:
+        name = todo.pop()
+        path = module_file(name)
+        if name in seen or path is None:
+            continue
+        seen.add(name)
+        for imported in imports_of(path.read_text(encoding="utf-8"), name.rpartition(".")[0]):
+            top = imported.split(".")[0]
+            if top == "dwindle":
+                todo += [imported, imported.rpartition(".")[0]]
+            elif top not in sys.stdlib_module_names:
+                outside.add(PACKAGE_OF.get(top, top))
+    assert "infer" in seen
+    assert outside <= required
+
+
+def test_no_torch_is_loaded_by_infer_and_what_it_ships_with():
+    runtime = [module_name(path) for path in (ROOT / "dwindle/runtime").glob("*.py")]
+    check = (
+        f"import importlib, sys\nfor name in {['infer', *TORCH_FREE, *runtime]!r}: importlib.import_module(name)\n"
+        "sys.exit(', '.join({'torch', 'torchaudio', 'onnx', 'matplotlib', 'pkg_resources'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_file_is_longer_than_a_person_reads():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in source_files()}
+    assert {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_the_readme_gives_every_top_level_file_a_line():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    top = [*(f"{script}.py" for script in SCRIPTS), "Makefile", "requirements.txt", "requirements-runtime.txt"]
+    folders = [f"{folder}/" for folder in (*CODE_FOLDERS, "artifacts", "logs")]
+    assert [name for name in [*top, *folders] if name not in readme] == []
