@@ -1,0 +1,75 @@
+"""Checkpoints: what one stage hands to the next, written whole, describing itself, never able to run code."""
+
+import os
+import pickle
+import shlex
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dwindle.errors import UserError
+from dwindle.files import sha256_of, written_whole
+
+FORMAT = "dwindle-checkpoint-1"
+
+
+def command_line() -> str:
+    """How this program was called, without the folders of this machine."""
+    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+@dataclass
+class Checkpoint:
+    """A model at rest: enough to build it again and to know where it came from."""
+
+    task: str
+    labels: list[str]
+    role: str  # "teacher" or "student"
+    stage: str  # "trained", "pruned" …
+    arguments: dict[str, Any]  # of the network's constructor
+    weights: dict[str, Tensor]
+    seed: int
+    metrics: dict[str, Any] = field(default_factory=dict)
+    corpora: list[str] = field(default_factory=list)
+    command: str = field(default_factory=command_line)
+    parent_sha256: str | None = None  # of the checkpoint that this one was made from
+
+    def save(self, path: str | os.PathLike) -> str:
+        """Write the file whole; returns its SHA-256."""
+        content = {name: getattr(self, name) for name in (f.name for f in fields(self))}
+        content["weights"] = {name: tensor.detach().cpu().contiguous() for name, tensor in self.weights.items()}
+        with written_whole(path) as temporary:
+            torch.save({"format": FORMAT, **content}, temporary)
+        return sha256_of(path)
+
+    def describe(self) -> dict[str, Any]:
+        """Everything but the weights."""
+        return {name: value for name, value in asdict(self).items() if name != "weights"}
+
+
+def load_checkpoint(path: str | os.PathLike, task: str | None = None) -> Checkpoint:
+    """Read a checkpoint; a truncated, foreign or hostile file, or one of another task, gives one clear line."""
+    content = load_safely(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path}: not a checkpoint of this project")
+    try:
+        checkpoint = Checkpoint(**{name: content[name] for name in (f.name for f in fields(Checkpoint))})
+    except KeyError as error:
+        raise UserError(f"{path}: an incomplete checkpoint: {error.args[0]} is missing") from error
+    if task is not None and checkpoint.task != task:
+        raise UserError(f"{path}: made for task {checkpoint.task!r}, not {task!r}: choose it with --task")
+    return checkpoint
+
+
+def load_safely(path: str | os.PathLike) -> Any:
+    """Tensors and plain values from a file; nothing in it is ever executed."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such checkpoint: run the stage that makes it first")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged, or not a checkpoint of this project") from error

@@ -1,0 +1,223 @@
+"""Training: one loop for teacher and student, on one process or many, that can be killed and resumed at any moment."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from dwindle.compress.distill import KnowledgeDistillationLoss
+from dwindle.errors import UserError
+from dwindle.files import written_whole
+
+STATE_FORMAT = "dwindle-training-1"
+GRADIENT_NORM = 5.0  # clipped above
+EPOCH_SEED_STEP = 7_919  # a prime, so that neighbouring seeds share no epoch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; two runs of one recipe on one machine give one model."""
+
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    warm_up_share: float = 0.1
+    averaging: float = 0.995  # of the weights that are judged and kept, per step
+    patience: int = 0  # epochs without a better validation score; 0: never stop early
+    stop_accuracy: float | None = None
+    seed: int = 0
+
+
+class Trainer:
+    """Trains one model of one task; everything it needs to go on after a kill is in one file."""
+
+    def __init__(
+        self,
+        task: Any,  # answers training_batches, augment, judge and validate, as tasks do
+        model: nn.Module,
+        recipe: Recipe,
+        loss: KnowledgeDistillationLoss,
+        accelerator: Accelerator,
+        teacher: nn.Module | None = None,
+        name: str = "model",
+        state_path: Path | None = None,
+        log_path: Path | None = None,
+    ) -> None:
+        self.task, self.recipe, self.loss, self.accelerator = task, recipe, loss, accelerator
+        self.name, self.state_path, self.log_path = name, state_path, log_path
+        batches = task.training_batches(recipe.batch_size)
+        if len(batches) == 0:
+            raise UserError(f"fewer training examples than one batch of {recipe.batch_size}: lower --batch_size")
+        optimizer = torch.optim.AdamW(_decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate)
+        self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer, batches)
+        self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
+        self.average = AveragedModel(self.plain, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))
+        self.epoch, self.best_accuracy, self.best_epoch = 0, -1.0, 0
+        self.best_weights: dict[str, Tensor] = {}
+
+    @property
+    def plain(self) -> nn.Module:
+        """The model without what Accelerate put around it."""
+        return self.accelerator.unwrap_model(self.model)
+
+    def train(self) -> dict[str, Any]:
+        """Train to the end (or to where patience ends); the best weights are then in the model."""
+        started, first = time.monotonic(), self.epoch
+        while self.epoch < self.recipe.epochs and not self._satisfied():
+            row = self._one_epoch()
+            spent = time.monotonic() - started
+            row["seconds_left"] = round(spent / (self.epoch - first) * (self.recipe.epochs - self.epoch))
+            if self.accelerator.is_main_process:
+                self._report(row)
+                self._save_state()
+            self.accelerator.wait_for_everyone()
+        self.plain.load_state_dict(self.best_weights)
+        return {"validation_accuracy": self.best_accuracy, "best_epoch": self.best_epoch, "epochs": self.epoch}
+
+    def _one_epoch(self) -> dict[str, Any]:
+        rank = self.accelerator.process_index
+        torch.manual_seed((self.recipe.seed * 1_000 + self.epoch) * EPOCH_SEED_STEP + rank)
+        self.batches.set_epoch(self.epoch)
+        started, losses, clips = time.monotonic(), [], 0
+        self.model.train()
+        quiet = not self.accelerator.is_main_process or not sys.stderr.isatty()
+        label = f"{self.name} {self.epoch + 1}/{self.recipe.epochs}"
+        for step, batch in enumerate(tqdm(self.batches, desc=label, unit="batch", leave=False, disable=quiet)):
+            self._set_learning_rate((self.epoch + step / len(self.batches)) / self.recipe.epochs)
+            losses.append(self._one_step(batch))
+            clips += self.recipe.batch_size
+        mean_loss = float(torch.stack(losses).mean())
+        self.epoch += 1
+        self._agree_on_statistics()
+        score = self.task.validate(reader(self.average.module, self.accelerator.device))
+        if score.share > self.best_accuracy:
+            self.best_accuracy, self.best_epoch = score.share, self.epoch
+            self.best_weights = {name: tensor.clone() for name, tensor in self.average.module.state_dict().items()}
+        seconds = time.monotonic() - started
+        return {
+            "name": self.name,
+            "epoch": self.epoch,
+            "loss": round(mean_loss, 5),
+            "validation": score.as_row(),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "seconds": round(seconds, 2),
+            "clips_per_second": round(clips * self.accelerator.num_processes / seconds),
+        }
+
+    def _one_step(self, batch: dict[str, Tensor]) -> Tensor:
+        batch = self.task.augment(batch)
+        with self.accelerator.autocast():
+            judged = self.task.judge(self.model, batch, own_loss=True)
+            doubts = None
+            if self.teacher is not None:
+                with torch.no_grad():
+                    doubts = self.task.judge(self.teacher, batch, own_loss=False).logits.float()
+            loss = self.loss(judged.logits.float(), doubts, judged.targets)
+            total = loss if judged.own_loss is None else loss + judged.own_loss
+        if not math.isfinite(float(total.detach())):
+            raise UserError(
+                f"the loss of {self.name} is no longer a number in epoch {self.epoch + 1}: "
+                f"lower --lr (now {self.recipe.learning_rate:g}) or use --precision fp32, then --resume"
+            )
+        self.accelerator.backward(total)
+        self.accelerator.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.average.update_parameters(self.plain)
+        return loss.detach()
+
+    def _agree_on_statistics(self) -> None:
+        """Each process normalised its own clips: keep the mean, so that all of them judge the same model."""
+        for buffer in self.average.module.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(self.accelerator.reduce(buffer, reduction="mean"))
+
+    def _set_learning_rate(self, progress: float) -> None:
+        """Linear warm-up, then half a cosine down to nothing."""
+        warm_up = self.recipe.warm_up_share
+        rising = progress / warm_up if warm_up else 1.0
+        falling = 0.5 * (1 + math.cos(math.pi * max(0.0, progress - warm_up) / (1 - warm_up)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * min(rising, falling)
+
+    def _satisfied(self) -> bool:
+        target, patience = self.recipe.stop_accuracy, self.recipe.patience
+        if target is not None and self.best_accuracy >= target:
+            return True
+        return patience > 0 and self.epoch - self.best_epoch >= patience
+
+    def _report(self, row: dict[str, Any]) -> None:
+        accuracy, left = row["validation"]["share"], row["seconds_left"]
+        print(
+            f"{self.name:>8} epoch {row['epoch']:>3}/{self.recipe.epochs}  loss {row['loss']:.4f}  "
+            f"validation {100 * accuracy:6.2f}% (best {100 * self.best_accuracy:.2f}%)  "
+            f"{row['clips_per_second']:>5} clips/s  {left // 60:>3}:{left % 60:02d} left",
+            flush=True,
+        )
+        self.accelerator.log({f"{self.name}/loss": row["loss"], f"{self.name}/validation": accuracy}, step=self.epoch)
+        if self.log_path:
+            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.log_path, "a", encoding="utf-8") as log:
+                log.write(json.dumps(row) + "\n")
+
+    def _save_state(self) -> None:
+        if self.state_path is None:
+            return
+        state = {
+            "format": STATE_FORMAT,
+            "recipe": asdict(self.recipe),
+            "name": self.name,
+            "model": self.plain.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": [self.epoch, self.best_accuracy, self.best_epoch],
+            "best_weights": self.best_weights,
+        }
+        with written_whole(self.state_path) as temporary:
+            torch.save(state, temporary)
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a state that an earlier run of the same recipe saved."""
+        if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
+            raise UserError(f"{self.state_path}: not a training state: remove it, or start without --resume")
+        if state["recipe"] != asdict(self.recipe):
+            changed = [key for key, value in asdict(self.recipe).items() if state["recipe"].get(key) != value]
+            raise UserError(f"{self.state_path}: was trained with another {changed[0]}: repeat the command as it was")
+        try:
+            self.plain.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise UserError(f"{self.state_path}: of another network: repeat the command as it was") from error
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.best_accuracy, self.best_epoch = state["progress"]
+        self.best_weights = state["best_weights"]
+
+
+def reader(model: nn.Module, device: torch.device | str = "cpu") -> Callable[[Tensor], Tensor]:
+    """A function from inputs to logits, the way every engine is judged."""
+
+    def read(inputs: Tensor) -> Tensor:
+        model.eval()
+        with torch.inference_mode():
+            outputs = model(inputs.to(device))
+        return (outputs[0] if isinstance(outputs, tuple) else outputs).float().cpu()
+
+    return read
+
+
+def _decayed_apart(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices decay; biases and normalisation do not."""
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

@@ -1,0 +1,16 @@
+"""WHAT is shrunk: one module per task, holding its data, teacher, student and metric. A new task is one line here."""
+
+from importlib import import_module
+
+from dwindle.tasks.task import Task, TaskOptions
+
+TASKS = {
+    "spoken_digits": "dwindle.tasks.spoken_digits",
+    "own_words": "dwindle.tasks.own_words",
+}
+DEFAULT_TASK = "spoken_digits"
+
+
+def open_task(name: str, options: TaskOptions) -> Task:
+    """The task of that name with its data loaded; only its own module is imported."""
+    return import_module(TASKS[name]).open_task(options)

@@ -1,0 +1,40 @@
+"""A person's own words: a folder with one folder of recordings for each word, any vocabulary, any format."""
+
+from dwindle.audio import corpora
+from dwindle.audio.corpora import REJECT, TRAIN, VALIDATION
+from dwindle.audio.sets import heard, noise_windows, part, where
+from dwindle.audio.store import joined, open_store
+from dwindle.errors import UsageError
+from dwindle.tasks.spoken import SpokenData, SpokenWords
+from dwindle.tasks.task import TaskOptions
+
+
+def open_task(options: TaskOptions) -> SpokenWords:
+    """The folder's words, and what else is on the disk to tell them from."""
+    if options.words_dir is None:
+        raise UsageError("task own_words needs --words_dir FOLDER, which holds one folder of recordings for each word")
+    if options.corpora or options.hold_out_speaker:
+        raise UsageError("--corpora and --hold_out_speaker belong to the digits; own_words takes --words_dir")
+    clips = corpora.words(options.words_dir, options.seed)
+    own_words = sorted({clip.label for clip in clips} - {REJECT})
+    clips += [clip for clip in corpora.negatives(options.data_dir) if clip.path.parent.name not in own_words]
+    recordings, noises = open_store(clips), noise_windows(options.data_dir)
+    training = [part(recordings, TRAIN)] + ([part(noises, TRAIN)] if noises is not None else [])
+    corpus = options.words_dir.name
+    sets = {
+        "validation": where(recordings, lambda clip: (clip.corpus, clip.split) == (corpus, VALIDATION)),
+        "other_words_validation": where(
+            recordings, lambda clip: clip.label == REJECT and clip.corpus != corpus and clip.split == VALIDATION
+        ),
+    }
+    validation = {name: heard(recordings, keep) for name, keep in sets.items() if len(keep)}
+    if "validation" not in validation:
+        raise UsageError(f"{options.words_dir}: too few recordings to set some aside for validation: add more")
+    data = SpokenData(
+        joined(training),
+        None if noises is None else part(noises, TRAIN),
+        validation,
+        tests={},
+        calibration="validation",
+    )
+    return SpokenWords("own_words", (*own_words, REJECT), data, (corpus,))

@@ -1,0 +1,142 @@
+"""Spoken words: the ten digits, or a person's own, recognised from the waveform by a network that may also refuse."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from dwindle.audio import SAMPLE_RATE, WINDOW_SAMPLES
+from dwindle.audio.augment import WaveAugment
+from dwindle.audio.corpora import REJECT
+from dwindle.audio.network import SpeechNet
+from dwindle.audio.rejection import Heard, best_words, calibrated_threshold, rejected
+from dwindle.audio.sets import HeardClips
+from dwindle.audio.store import ClipStore
+from dwindle.audio.strings import StringMaker
+from dwindle.scores import Score
+from dwindle.tasks.task import Batch, Judged, Reader, Task
+
+TEACHER = {"channels": 208, "stem_channels": 32, "blocks": 8}
+STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
+SHIFT_SAMPLES = SAMPLE_RATE // 10
+WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second
+STRING_SAMPLES = SAMPLE_RATE * 9 // 4
+CLIPS_PER_STRING = 8  # in a training batch
+STRING_LOSS_WEIGHT = 0.3
+READ_BATCH = 256
+REPEATED = {"other_words": 3, "wake_words": 2}  # in an epoch: real voices that say none of the words are few
+
+
+@dataclass(frozen=True)
+class SpokenData:
+    """What a spoken task learns from and is judged by."""
+
+    training: ClipStore  # its labels include the rejecting one
+    noises: ClipStore | None  # added to training clips
+    validation: dict[str, HeardClips]  # choices are made by these
+    tests: dict[str, HeardClips]  # reported, never chosen by
+    calibration: str  # the validation set whose words set the threshold
+
+
+class SpokenWords(Task):
+    """One contract for digits and for any other vocabulary."""
+
+    def __init__(self, name: str, labels: tuple[str, ...], data: SpokenData, corpora: tuple[str, ...]) -> None:
+        self.name, self.labels, self.corpora, self.data = name, labels, corpora, data
+        self.class_numbers = {label: number for number, label in enumerate(labels)}
+        self.targets = np.array([self.class_numbers[clip.label] for clip in data.training.clips])
+        noises = [] if data.noises is None else [data.noises.whole(i) for i in range(len(data.noises))]
+        self.wave_augment = WaveAugment(noises)
+        self.strings = StringMaker(data.training, self.class_numbers, STRING_SAMPLES)
+
+    @property
+    def reject_class(self) -> int:
+        return self.class_numbers[REJECT]
+
+    def training_batches(self, batch_size: int) -> DataLoader:
+        times = [REPEATED.get(clip.corpus, 1) for clip in self.data.training.clips]
+        indices = np.repeat(np.arange(len(times)), times)
+        return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
+
+    def _batch(self, indices: list[int]) -> Batch:
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        samples = round(WINDOW_SAMPLES * rng.uniform(1 - WINDOW_SPREAD, 1 + WINDOW_SPREAD))
+        audio = self.data.training.shifted(indices, samples, rng, SHIFT_SAMPLES)
+        strings = self.strings.draw(max(1, len(indices) // CLIPS_PER_STRING), rng)
+        return {
+            "audio": torch.from_numpy(audio),
+            "target": torch.from_numpy(self.targets[indices]),
+            "strings": torch.from_numpy(strings.audio),
+            "spelling": torch.from_numpy(strings.spelling),
+            "spelling_lengths": torch.from_numpy(strings.lengths),
+        }
+
+    def augment(self, batch: Batch) -> Batch:
+        return {**batch, "audio": self.wave_augment(batch["audio"]), "strings": self.wave_augment(batch["strings"])}
+
+    def judge(self, model: nn.Module, batch: Batch, own_loss: bool) -> Judged:
+        logits, _ = model(batch["audio"])
+        if not own_loss:
+            return Judged(logits, batch["target"], None)
+        _, frames = model(batch["strings"])
+        by_time = frames.float().log_softmax(dim=-1).transpose(0, 1)
+        frame_counts = torch.full((len(frames),), frames.shape[1])
+        spelled = functional.ctc_loss(
+            by_time, batch["spelling"], frame_counts, batch["spelling_lengths"], blank=len(self.labels)
+        )
+        return Judged(logits, batch["target"], STRING_LOSS_WEIGHT * spelled)
+
+    def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
+        shape = dict(TEACHER if role == "teacher" else STUDENT)
+        arguments = {"classes": len(self.labels), **shape, **({"channels": width} if width else {})}
+        return self.rebuild(arguments), arguments
+
+    def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
+        return SpeechNet(**arguments).to(memory_format=torch.channels_last)
+
+    def validate(self, read: Reader) -> Score:
+        scores = [
+            self._accuracy(clips, logits) for clips, logits in self._read_all(read, self.data.validation).values()
+        ]
+        return Score(sum(score.correct for score in scores), sum(score.count for score in scores))
+
+    def evaluate(self, read: Reader) -> dict[str, Score]:
+        threshold = self.calibrate(read)
+        results = {}
+        for name, (clips, logits) in self._read_all(read, {**self.data.validation, **self.data.tests}).items():
+            if set(clips.labels) == {REJECT}:
+                results[f"{name}_rejected"] = rejected(best_words(logits, self.reject_class), threshold)
+            else:
+                results[name] = self._accuracy(clips, logits)
+        return results
+
+    def calibrate(self, read: Reader) -> float:
+        """The threshold of this model: set on validation words."""
+        name = self.data.calibration
+        clips, logits = self._read_all(read, {name: self.data.validation[name]})[name]
+        heard = best_words(logits, self.reject_class)
+        are_words = torch.tensor([label != REJECT for label in clips.labels])
+        return calibrated_threshold(Heard(heard.words[are_words], heard.probabilities[are_words]))
+
+    def example_input(self) -> Tensor:
+        return torch.zeros(1, WINDOW_SAMPLES)
+
+    def calibration_inputs(self) -> Iterator[Tensor]:
+        rng = np.random.default_rng(0)
+        for indices in rng.permutation(len(self.data.training))[: 4 * READ_BATCH].reshape(-1, 64):
+            yield torch.from_numpy(self.data.training.centred(indices, WINDOW_SAMPLES))
+
+    def _accuracy(self, clips: HeardClips, logits: Tensor) -> Score:
+        wanted = torch.tensor([self.class_numbers[label] for label in clips.labels])
+        return Score(int((logits.argmax(1) == wanted).sum()), len(wanted))
+
+    def _read_all(self, read: Reader, sets: dict[str, HeardClips]) -> dict[str, tuple[HeardClips, Tensor]]:
+        return {
+            name: (clips, torch.cat([read(part) for part in clips.audio.split(READ_BATCH)]))
+            for name, clips in sets.items()
+        }

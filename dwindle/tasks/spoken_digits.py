@@ -1,0 +1,76 @@
+"""The task that everything began with: English digits, zero to nine, and a way to say "that was no digit"."""
+
+from dwindle.audio import corpora
+from dwindle.audio.corpora import HELD_OUT, REJECT, TEST, TRAIN, VALIDATION
+from dwindle.audio.sets import HeardClips, digit_voices, heard, in_noise, noise_windows, part, where
+from dwindle.audio.store import ClipStore, joined, open_store
+from dwindle.errors import UsageError, UserError
+from dwindle.tasks.spoken import SpokenData, SpokenWords
+from dwindle.tasks.task import TaskOptions
+
+LABELS = (*"0123456789", REJECT)
+CORPORA = ("fsdd", "speech_commands", "negatives", "voices")
+NOISE_LEVELS_DB = (20, 10, 0)
+
+
+def open_task(options: TaskOptions) -> SpokenWords:
+    """Load the chosen corpora and part them by use."""
+    chosen = options.corpora or CORPORA
+    if unknown := [name for name in chosen if name not in CORPORA]:
+        raise UsageError(f"unknown corpus {unknown[0]!r}: choose from {', '.join(CORPORA)}")
+    clips = [clip for name in chosen if name != "voices" for clip in getattr(corpora, name)(options.data_dir)]
+    if options.hold_out_speaker:
+        clips = corpora.hold_out(clips, options.hold_out_speaker)
+    if not any(clip.label != REJECT for clip in clips):
+        raise UserError(
+            f"{options.data_dir}: no spoken digits there: run `python -m dwindle.data fetch fsdd`, or set DWINDLE_DATA"
+        )
+    recordings, noises = open_store(clips), noise_windows(options.data_dir)
+    training = [part(recordings, TRAIN)]
+    if noises is not None:
+        training.append(part(noises, TRAIN))
+    if "voices" in chosen:
+        training.append(digit_voices(options.seed))
+    validation, tests = _judging_sets(recordings, noises)
+    data = SpokenData(
+        joined(training),
+        None if noises is None else part(noises, TRAIN),
+        validation,
+        tests,
+        calibration="unseen_speakers" if "unseen_speakers" in validation else "fsdd_validation",
+    )
+    return SpokenWords("spoken_digits", LABELS, data, tuple(chosen))
+
+
+def _judging_sets(
+    recordings: ClipStore, noises: ClipStore | None
+) -> tuple[dict[str, HeardClips], dict[str, HeardClips]]:
+    """Named sets; the ones that choices are made by first. A corpus that is not there gives no set."""
+    wanted = {
+        "fsdd_validation": ("fsdd", VALIDATION),
+        "unseen_speakers": ("speech_commands", VALIDATION),
+        "other_words_validation": ("other_words", VALIDATION),
+        "wake_words_validation": ("wake_words", VALIDATION),
+    }
+    validation = _sets(recordings, wanted)
+    tests = _sets(
+        recordings,
+        {
+            "fsdd_test": ("fsdd", TEST),
+            "held_out_speaker": ("fsdd", HELD_OUT),
+            "other_words_test": ("other_words", TEST),
+            "wake_words_test": ("wake_words", TEST),
+        },
+    )
+    if noises is not None:
+        unheard = part(noises, VALIDATION)
+        validation["noise_validation"] = heard(unheard, range(len(unheard)))
+        if "unseen_speakers" in validation:
+            for level_db in NOISE_LEVELS_DB:
+                tests[f"noise_{level_db}_db"] = in_noise(validation["unseen_speakers"], unheard, level_db)
+    return validation, tests
+
+
+def _sets(store: ClipStore, wanted: dict[str, tuple[str, str]]) -> dict[str, HeardClips]:
+    found = {name: where(store, lambda clip, w=w: (clip.corpus, clip.split) == w) for name, w in wanted.items()}
+    return {name: heard(store, keep) for name, keep in found.items() if len(keep)}

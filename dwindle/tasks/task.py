@@ -1,0 +1,78 @@
+"""What a task must answer; everything that shrinks a model works through these answers alone."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from dwindle.scores import Score
+
+Batch = dict[str, Tensor]
+Reader = Callable[[Tensor], Tensor]  # inputs to logits, in whatever engine
+
+
+class Judged(NamedTuple):
+    """What a loss compares: logits (n, classes), targets (n), and a loss of the task's own, or None."""
+
+    logits: Tensor
+    targets: Tensor
+    own_loss: Tensor | None
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a person may choose about a task's data."""
+
+    data_dir: Path
+    corpora: tuple[str, ...] | None = None  # None: all that the task knows
+    hold_out_speaker: str | None = None
+    words_dir: Path | None = None
+    seed: int = 0
+
+
+class Task(ABC):
+    """A thing to learn: its data, its teacher and student, and how well a model does."""
+
+    name: str
+    labels: tuple[str, ...]
+    corpora: tuple[str, ...]  # the names of what it trains on
+
+    @abstractmethod
+    def training_batches(self, batch_size: int) -> DataLoader:
+        """Shuffled batches of the training data, drawn anew each time they are walked through."""
+
+    @abstractmethod
+    def augment(self, batch: Batch) -> Batch:
+        """The batch as the world might change it."""
+
+    @abstractmethod
+    def judge(self, model: nn.Module, batch: Batch, own_loss: bool) -> Judged:
+        """Run the model; `own_loss` asks for the task's own loss as well."""
+
+    @abstractmethod
+    def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
+        """A new teacher or student, and the arguments that build it again."""
+
+    @abstractmethod
+    def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
+        """The network of a checkpoint's arguments."""
+
+    @abstractmethod
+    def validate(self, read: Reader) -> Score:
+        """The score that choices are made by."""
+
+    @abstractmethod
+    def evaluate(self, read: Reader) -> dict[str, Score]:
+        """The score on every data set that a result reports."""
+
+    @abstractmethod
+    def example_input(self) -> Tensor:
+        """One input for tracing."""
+
+    @abstractmethod
+    def calibration_inputs(self) -> Iterator[Tensor]:
+        """Batches of typical inputs, for quantising."""
