@@ -1,0 +1,111 @@
+"""results.json: one row for each version of a model, from which every table and picture is drawn.
+
+python -m dwindle.results artifacts/results.json
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from dwindle.errors import UsageError, UserError, run
+from dwindle.files import write_json
+
+FORMAT = "dwindle-results-1"
+
+_COUNT = {"type": "integer", "minimum": 0}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_SCORE = {
+    "type": "object",
+    "properties": {"share": _SHARE, "correct": _COUNT, "count": _COUNT, "low": _SHARE, "high": _SHARE},
+    "required": ["share", "correct", "count", "low", "high"],
+    "additionalProperties": False,
+}
+_LATENCY = {
+    "type": "object",
+    "properties": {"median_ms": {"type": "number", "minimum": 0}, "p95_ms": {"type": "number", "minimum": 0}},
+    "required": ["median_ms", "p95_ms"],
+    "additionalProperties": False,
+}
+ROW_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "version": {"type": "string", "minLength": 1},
+        "stage": {"enum": ["teacher", "student", "distilled", "pruned", "structured", "quantised", "exported"]},
+        "file": {"type": ["string", "null"]},
+        "sha256": {"type": ["string", "null"]},
+        "parent_sha256": {"type": ["string", "null"]},
+        "command": {"type": "string"},
+        "seed": {"type": "integer"},
+        "parameters": _COUNT,
+        "nonzeros": _COUNT,
+        "multiply_adds": _COUNT,
+        "bytes": _COUNT,
+        "bytes_gzipped": _COUNT,
+        "threshold": _SHARE,
+        "scores": {"type": "object", "additionalProperties": _SCORE},
+        "latency": {"type": "object", "additionalProperties": _LATENCY},
+        "note": {"type": "string"},
+    },
+    "required": ["version", "stage", "command", "parameters", "scores"],
+    "additionalProperties": False,
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "format": {"const": FORMAT},
+        "task": {"type": "string"},
+        "rows": {"type": "array", "items": ROW_SCHEMA},
+    },
+    "required": ["format", "task", "rows"],
+    "additionalProperties": False,
+}
+
+
+def load_results(path: str | os.PathLike) -> dict[str, Any]:
+    """Read and validate; a damaged or foreign file gives one line."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such results: run the stages first")
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}): remove it and run the stages again") from error
+    validate(content, str(path))
+    return content
+
+
+def validate(content: Any, name: str = "results") -> None:
+    """Raise for content that does not follow the schema, naming the first place that is wrong."""
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(content))
+    if error is not None:
+        place = "/".join(str(part) for part in error.absolute_path) or "the top"
+        raise UserError(f"{name}: wrong at {place}: {error.message}")
+    versions = [row["version"] for row in content["rows"]]
+    if len(versions) != len(set(versions)):
+        raise UserError(f"{name}: wrong at rows: two rows describe the same version")
+
+
+def record(path: str | os.PathLike, task: str, rows: list[dict[str, Any]]) -> None:
+    """Add rows, each replacing the row of the same version; the file is written whole or left as it was."""
+    path = Path(path)
+    content = load_results(path) if path.is_file() else {"format": FORMAT, "task": task, "rows": []}
+    if content["task"] != task:
+        raise UserError(f"{path}: holds results of task {content['task']!r}, not {task!r}: choose another --output_dir")
+    by_version = {row["version"]: row for row in content["rows"]} | {row["version"]: row for row in rows}
+    content["rows"] = list(by_version.values())
+    validate(content, str(path))
+    write_json(path, content)
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        raise UsageError("usage: python -m dwindle.results FILE")
+    content = load_results(sys.argv[1])
+    print(f"{sys.argv[1]}: valid: {len(content['rows'])} versions of {content['task']}")
+
+
+if __name__ == "__main__":
+    run(main)
