@@ -1,0 +1,44 @@
+"""What a teacher is worth: the same student with and without one, at equal budget, several seeds.
+
+python bench/distillation_gain.py --teacher artifacts/teacher.pt --epochs 30 --seeds 3
+"""
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.runs import train
+from dwindle.errors import run
+from dwindle.files import write_json
+
+SHOWN = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_db", "other_words_test_rejected")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--runs_dir", type=Path, default=Path("logs/distillation_gain"))
+    arguments = parser.parse_args()
+    teacher = str(Path(arguments.teacher).resolve())
+    manners = {"alone": ["--alpha", "0"], "distilled": ["--teacher", teacher]}
+    scores: dict[str, list[dict]] = {manner: [] for manner in manners}
+    for seed in range(arguments.seeds):
+        for manner, own_flags in manners.items():  # in turn, so that an early stop leaves pairs
+            flags = [*own_flags, "--epochs", str(arguments.epochs), "--seed", str(seed), "--patience", "0"]
+            scores[manner].append(train(arguments.runs_dir / f"{manner}-{seed}", flags))
+    print(f"\n{'data set':<28}" + "".join(f"{manner:>18}" for manner in manners) + f"{'gain':>9}")
+    for name in SHOWN:
+        shares = {manner: [100 * row[name]["share"] for row in rows] for manner, rows in scores.items()}
+        means = {manner: statistics.mean(values) for manner, values in shares.items()}
+        cells = "".join(f"{means[m]:>10.2f} ± {statistics.pstdev(shares[m]):.2f}%" for m in manners)
+        print(f"{name:<28}{cells}{means['distilled'] - means['alone']:>+9.2f}")
+    write_json(arguments.runs_dir / "scores.json", scores)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,34 @@
+"""Training runs for comparisons: each one a real `train_distill.py`, one process per core, kept for the next time."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from dwindle.checkpoint import load_checkpoint
+from dwindle.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+
+
+def train(folder: Path, flags: list[str]) -> dict[str, Any]:
+    """The scores of the student that these flags train; a finished run in `folder` is not repeated."""
+    student = folder / "student.pt"
+    if not student.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc_per_node",
+            str(os.cpu_count()),
+        ]
+        command += ["train_distill.py", "--output_dir", str(folder.resolve()), "--log_dir", str(folder.resolve())]
+        command += ["--resume", *flags]
+        print(f"$ {' '.join(['train_distill.py', *flags])}", file=sys.stderr, flush=True)
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=sys.stderr)
+        if done.returncode != 0:
+            raise UserError(f"the run in {folder} failed; its messages stand above")
+    return load_checkpoint(student).metrics["scores"]
