@@ -8,7 +8,9 @@ script on several processes or machines.
 """
 
 import argparse
+import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -29,15 +31,18 @@ __all__ = ["KnowledgeDistillationLoss", "main"]
 
 def main() -> None:
     arguments = parse_arguments()
-    folder = Path(arguments.output_dir)
-    accelerator = start_accelerator(arguments)
     loss = KnowledgeDistillationLoss(arguments.temperature, arguments.alpha)
+    accelerator = start_accelerator(arguments)
+    for folder in (Path(arguments.output_dir), Path(arguments.log_dir)):
+        folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+    if arguments.teacher:
+        load_checkpoint(arguments.teacher, arguments.task)  # likewise
     task = open_task(arguments.task, task_options(arguments))
     teacher, teacher_sha256 = None, None
     if arguments.alpha > 0:
-        teacher_path = Path(arguments.teacher) if arguments.teacher else folder / "teacher.pt"
-        if not arguments.teacher and not (arguments.resume and teacher_path.is_file()):
+        if not arguments.teacher:
             train_one("teacher", task, arguments, accelerator, loss)
+        teacher_path = Path(arguments.teacher or Path(arguments.output_dir) / "teacher.pt")
         teacher, teacher_sha256 = teacher_from(teacher_path, task)
     train_one("student", task, arguments, accelerator, loss, teacher, teacher_sha256)
     accelerator.end_training()
@@ -66,34 +71,60 @@ def train_one(
         teacher,
         name=role,
         state_path=state_path,
-        log_path=Path(arguments.log_dir) / f"{folder.name}-{role}.jsonl",
+        log_path=Path(arguments.log_dir) / f"{folder.resolve().name}-{role}.jsonl",
     )
     if arguments.resume and state_path.is_file():
         trainer.resume(load_safely(state_path))
-    elif accelerator.is_main_process and trainer.log_path.is_file():
-        trainer.log_path.unlink()  # a run that starts anew does not continue an old one's curve
-    metrics = trainer.train()
-    if not accelerator.is_main_process:
+    elif arguments.resume and is_made(folder / f"{role}.pt", task, trainer, teacher_sha256):
+        accelerator.print(f"{role}: {folder / f'{role}.pt'} is already trained")
         return
-    scores = task.evaluate(reader(trainer.plain, accelerator.device))
-    print(f"\n{role}: {sum(p.numel() for p in model.parameters()):,} parameters")
+    elif accelerator.is_main_process:
+        trainer.log_path.unlink(missing_ok=True)  # a run that starts anew does not continue an old one's curve
+    metrics = trainer.train()
+    if accelerator.is_main_process:
+        write_checkpoint(role, task, arguments, trainer, build_arguments, metrics, teacher_sha256)
+        state_path.unlink(missing_ok=True)
+    accelerator.wait_for_everyone()  # the others read what the main process has just written
+
+
+def write_checkpoint(
+    role: str,
+    task: Task,
+    arguments: argparse.Namespace,
+    trainer: Trainer,
+    build_arguments: dict[str, Any],
+    metrics: dict[str, Any],
+    teacher_sha256: str | None,
+) -> None:
+    """Judge the trained model on every data set, print what came out, and write its checkpoint."""
+    scores = task.evaluate(reader(trainer.plain, trainer.accelerator.device))
+    print(f"\n{role}: {sum(p.numel() for p in trainer.plain.parameters()):,} parameters")
     for name, score in scores.items():
         print(f"  {name:<28} {score}")
+    rows = {name: score.as_row() for name, score in scores.items()}
     checkpoint = Checkpoint(
         task=task.name,
         labels=list(task.labels),
         role=role,
-        stage="trained" if teacher is None else "distilled",
+        stage="trained" if teacher_sha256 is None else "distilled",
         arguments=build_arguments,
         weights=trainer.plain.state_dict(),
         seed=arguments.seed,
-        metrics={**metrics, "scores": {name: score.as_row() for name, score in scores.items()}},
+        metrics={**metrics, "conditions": trainer.conditions, "scores": rows},
         corpora=list(task.corpora),
         parent_sha256=teacher_sha256,
     )
-    checkpoint.save(folder / f"{role}.pt")
-    state_path.unlink(missing_ok=True)
-    print(f"  written: {folder / f'{role}.pt'}\n")
+    path = Path(arguments.output_dir) / f"{role}.pt"
+    checkpoint.save(path)
+    print(f"  written: {path}\n")
+
+
+def is_made(path: Path, task: Task, trainer: Trainer, teacher_sha256: str | None) -> bool:
+    """Whether this very command has already written the checkpoint."""
+    if not path.is_file():
+        return False
+    checkpoint = load_checkpoint(path, task.name)
+    return checkpoint.metrics.get("conditions") == trainer.conditions and checkpoint.parent_sha256 == teacher_sha256
 
 
 def teacher_from(path: Path, task: Task) -> tuple[nn.Module, str]:
@@ -101,8 +132,11 @@ def teacher_from(path: Path, task: Task) -> tuple[nn.Module, str]:
     checkpoint = load_checkpoint(path, task.name)
     if checkpoint.labels != list(task.labels):
         raise UserError(f"{path}: this teacher knows other labels than the task: train one without --teacher")
-    network = task.rebuild(checkpoint.arguments)
-    network.load_state_dict(checkpoint.weights)
+    try:
+        network = task.rebuild(checkpoint.arguments)
+        network.load_state_dict(checkpoint.weights)
+    except (RuntimeError, TypeError) as error:
+        raise UserError(f"{path}: its weights do not fit the network that it names: train a new teacher") from error
     return network, sha256_of(path)
 
 
@@ -126,7 +160,7 @@ def start_accelerator(arguments: argparse.Namespace) -> Accelerator:
     on_cpu = arguments.device == "cpu" or (arguments.device == "auto" and not torch.cuda.is_available())
     if on_cpu and arguments.precision == "fp16":
         raise UsageError("--precision fp16 needs a GPU: on a CPU take fp32 or bf16")
-    return Accelerator(
+    accelerator = Accelerator(
         cpu=on_cpu,
         mixed_precision="no" if arguments.precision == "fp32" else arguments.precision,
         # the batch size is that of all processes together, so that more processes change speed and nothing else
@@ -136,6 +170,12 @@ def start_accelerator(arguments: argparse.Namespace) -> Accelerator:
         log_with="tensorboard" if arguments.tensorboard else None,
         project_dir=arguments.log_dir,
     )
+    if arguments.batch_size % accelerator.num_processes:
+        raise UsageError(
+            f"--batch_size {arguments.batch_size} cannot be shared evenly by {accelerator.num_processes} processes"
+        )
+    accelerator.init_trackers("tensorboard")  # the folder under --log_dir
+    return accelerator
 
 
 def task_options(arguments: argparse.Namespace) -> TaskOptions:
@@ -160,17 +200,17 @@ def parse_arguments() -> argparse.Namespace:
     how = parser.add_argument_group("how to learn it")
     how.add_argument("--epochs", type=positive_int, default=60)
     how.add_argument("--teacher_epochs", type=positive_int, help="default: as many as --epochs")
-    how.add_argument("--temperature", type=float, default=4.0, help="softens the teacher's answers")
-    how.add_argument("--alpha", type=float, default=0.7, help="the teacher's share of the loss; 0: no teacher")
+    how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
+    how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss; 0: no teacher")
     how.add_argument("--teacher", metavar="FILE", help="take this teacher instead of training one")
     how.add_argument("--width", type=positive_int, help="channels of the student")
     how.add_argument("--batch_size", type=positive_int, default=128)
     how.add_argument("--lr", type=positive_float, default=4e-3, help="highest rate, after warm-up; teachers get half")
-    how.add_argument("--patience", type=int, default=15, help="epochs without improvement before stopping; 0: never")
+    how.add_argument("--patience", type=whole_number, default=15, help="stop after so many epochs without gain; 0: no")
     how.add_argument(
-        "--stop_accuracy", type=float, metavar="SHARE", help="stop at this validation accuracy, e.g. 0.975"
+        "--stop_accuracy", type=share, metavar="SHARE", help="stop at this validation accuracy, e.g. 0.975"
     )
-    how.add_argument("--seed", type=int, default=0)
+    how.add_argument("--seed", type=whole_number, default=0)
     where = parser.add_argument_group("where and with what")
     where.add_argument("--output_dir", default=None, help="default: artifacts, or artifacts/TASK for other tasks")
     where.add_argument("--log_dir", default="logs")
@@ -185,15 +225,36 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def positive_int(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
+    if not text.isdecimal() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def whole_number(text: str) -> int:
+    if not text.isdecimal() or not int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
 
 
 def positive_float(text: str) -> float:
-    if not (value := float(text)) > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    value = number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
     return value
+
+
+def share(text: str) -> float:
+    value = number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
+def number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Checkpoints: what one stage hands to the next, written whole, describing itself, never able to run code."""
 
+import io
 import os
-import pickle
 import shlex
 import sys
+import warnings
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,7 @@ class Checkpoint:
         """Write the file whole; returns its SHA-256."""
         content = {name: getattr(self, name) for name in (f.name for f in fields(self))}
         content["weights"] = {name: tensor.detach().cpu().contiguous() for name, tensor in self.weights.items()}
-        with written_whole(path) as temporary:
-            torch.save({"format": FORMAT, **content}, temporary)
+        save_tensors(path, {"format": FORMAT, **content})
         return sha256_of(path)
 
     def describe(self) -> dict[str, Any]:
@@ -60,9 +60,20 @@ def load_checkpoint(path: str | os.PathLike, task: str | None = None) -> Checkpo
         checkpoint = Checkpoint(**{name: content[name] for name in (f.name for f in fields(Checkpoint))})
     except KeyError as error:
         raise UserError(f"{path}: an incomplete checkpoint: {error.args[0]} is missing") from error
+    for name, kind in (("task", str), ("labels", list), ("arguments", dict), ("weights", dict), ("metrics", dict)):
+        if not isinstance(getattr(checkpoint, name), kind):
+            raise UserError(f"{path}: not a checkpoint of this project: its {name} are of the wrong kind")
     if task is not None and checkpoint.task != task:
         raise UserError(f"{path}: made for task {checkpoint.task!r}, not {task!r}: choose it with --task")
     return checkpoint
+
+
+def save_tensors(path: str | os.PathLike, content: Any) -> None:
+    """Tensors and plain values into a file, whole or not at all."""
+    packed = io.BytesIO()  # torch's own writer hides a full disk behind an error of its own
+    torch.save(content, packed)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(packed.getbuffer())
 
 
 def load_safely(path: str | os.PathLike) -> Any:
@@ -70,6 +81,10 @@ def load_safely(path: str | os.PathLike) -> Any:
     if not Path(path).is_file():
         raise UserError(f"{path}: no such checkpoint: run the stage that makes it first")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, KeyError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wonders aloud at foreign files; the line below says enough
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a stranger's bytes can make the parser fail in any way
         raise UserError(f"{path}: damaged, or not a checkpoint of this project") from error

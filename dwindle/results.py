@@ -6,6 +6,7 @@ python -m dwindle.results artifacts/results.json
 import json
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def validate(content: Any, name: str = "results") -> None:
     error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(content))
     if error is not None:
         place = "/".join(str(part) for part in error.absolute_path) or "the top"
-        raise UserError(f"{name}: wrong at {place}: {error.message}")
+        raise UserError(f"{name}: wrong at {place}: {textwrap.shorten(error.message, 160)}")
     versions = [row["version"] for row in content["rows"]]
     if len(versions) != len(set(versions)):
         raise UserError(f"{name}: wrong at rows: two rows describe the same version")
@@ -104,7 +105,8 @@ def main() -> None:
     if len(sys.argv) != 2:
         raise UsageError("usage: python -m dwindle.results FILE")
     content = load_results(sys.argv[1])
-    print(f"{sys.argv[1]}: valid: {len(content['rows'])} versions of {content['task']}")
+    count = len(content["rows"])
+    print(f"{sys.argv[1]}: valid: {count} version{'s' * (count != 1)} of {content['task']}")
 
 
 if __name__ == "__main__":

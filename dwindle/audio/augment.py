@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from dwindle.audio import SAMPLE_RATE
 
-SPEED_PERCENT = (80, 85, 90, 95, 105, 110, 115, 120)  # of the original; tempo and pitch move together
+SPEED_PERCENT = (85, 90, 95, 105, 110, 115)  # of the original; tempo and pitch move together
 ROOMS = 128
 HISSES = 40
 ROOM_SAMPLES = 3_200  # 0.4 s
@@ -22,19 +23,19 @@ REVERBERATION_S = (0.08, 0.6)  # time to fall by 60 dB
 class Strength:
     """How often each change happens (a share of the clips) and how far it goes."""
 
-    speed: float = 0.7
-    reverberation: float = 0.3
-    band: float = 0.4
-    noise: float = 0.6
-    babble: float = 0.15
-    clipping: float = 0.08
-    telephone: float = 0.08
-    noise_snr_db: tuple[float, float] = (-2.0, 25.0)
+    speed: float = 0.5
+    reverberation: float = 0.2
+    band: float = 0.3
+    noise: float = 0.5
+    babble: float = 0.08
+    clipping: float = 0.04
+    telephone: float = 0.05
+    noise_snr_db: tuple[float, float] = (0.0, 25.0)
     babble_snr_db: tuple[float, float] = (3.0, 20.0)
 
 
 class WaveAugment:
-    """Changes a batch (clips, samples) of waveforms; all randomness comes from torch's generator."""
+    """Changes a batch (clips, samples) of waveforms, on any device; all randomness comes from torch's CPU generator."""
 
     def __init__(self, noises: Sequence[np.ndarray], strength: Strength | None = None) -> None:
         self.strength = strength or Strength()
@@ -43,6 +44,7 @@ class WaveAugment:
         self.rooms = _room_responses()
 
     def __call__(self, audio: Tensor) -> Tensor:
+        self.noises, self.rooms = self.noises.to(audio.device), self.rooms.to(audio.device)
         audio = self._speed(audio)
         audio = self._babble(audio)
         audio = self._room_and_band(audio)
@@ -54,9 +56,9 @@ class WaveAugment:
         """A quarter of the chosen clips at each of four drawn speeds; the length of the window stays."""
         chosen = torch.randperm(len(audio))[: round(len(audio) * self.strength.speed)]
         changed = audio.clone()
-        for part in chosen.chunk(4):
+        for part in chosen.chunk(4) if len(chosen) else ():
             percent = SPEED_PERCENT[int(torch.randint(len(SPEED_PERCENT), ()))]
-            faster = _resampler(percent)(audio[part])
+            faster = _resampler(percent, audio.device)(audio[part])
             changed[part] = _fitted(faster, audio.shape[1])
         return changed
 
@@ -85,14 +87,14 @@ class WaveAugment:
         in_room, in_band = reverberant[chosen].nonzero().squeeze(1), limited[chosen].nonzero().squeeze(1)
         if len(in_room):
             spectrum[in_room] *= torch.fft.rfft(self.rooms[torch.randint(ROOMS, (len(in_room),))], n=length)
-        spectrum[in_band] *= _band_responses(len(in_band), spectrum.shape[1])
+        spectrum[in_band] *= _band_responses(len(in_band), spectrum.shape[1]).to(audio.device)
         changed = audio.clone()
         changed[chosen] = torch.fft.irfft(spectrum, n=length)[:, : audio.shape[1]]
         return changed
 
     def _clipping(self, audio: Tensor) -> Tensor:
         chosen = _some(len(audio), self.strength.clipping)
-        limit = audio[chosen].abs().amax(1, keepdim=True) * torch.empty(len(chosen), 1).uniform_(0.1, 0.6)
+        limit = audio[chosen].abs().amax(1, keepdim=True) * _uniform(len(chosen), 0.1, 0.6, audio.device)
         audio[chosen] = torch.minimum(torch.maximum(audio[chosen], -limit), limit)
         return audio
 
@@ -100,7 +102,7 @@ class WaveAugment:
         """8-bit mu-law and back, at a drawn level."""
         chosen = _some(len(audio), self.strength.telephone)
         peak = audio[chosen].abs().amax(1, keepdim=True).clamp_min(1e-6)
-        level = torch.empty(len(chosen), 1).uniform_(0.05, 1.0) / peak
+        level = _uniform(len(chosen), 0.05, 1.0, audio.device) / peak
         codes = torchaudio.functional.mu_law_encoding(audio[chosen] * level, 256)
         audio[chosen] = torchaudio.functional.mu_law_decoding(codes, 256) / level
         return audio
@@ -109,7 +111,7 @@ class WaveAugment:
 class SpecAugment(nn.Module):
     """Masks bands and frames of a log-mel picture, differently for each clip; does nothing outside training."""
 
-    def __init__(self, bands: int = 6, time_share: float = 0.12, masks: int = 2) -> None:
+    def __init__(self, bands: int = 4, time_share: float = 0.08, masks: int = 2) -> None:
         super().__init__()
         self.time_share, self.masks = time_share, masks
         self.band_mask = torchaudio.transforms.FrequencyMasking(bands, iid_masks=True)
@@ -139,7 +141,7 @@ def mixed_at(audio: Tensor, noise: Tensor, snr_db: Tensor) -> Tensor:
 
 def _mixed(audio: Tensor, noise: Tensor, chosen: Tensor, snr_db: tuple[float, float]) -> Tensor:
     changed = audio.clone()
-    changed[chosen] = mixed_at(audio[chosen], noise, torch.empty(len(chosen)).uniform_(*snr_db))
+    changed[chosen] = mixed_at(audio[chosen], noise, _uniform(len(chosen), *snr_db, audio.device).squeeze(1))
     return changed
 
 
@@ -157,6 +159,10 @@ def _some(count: int, share: float) -> Tensor:
     return (torch.rand(count) < share).nonzero().squeeze(1)
 
 
+def _uniform(count: int, low: float, high: float, device: torch.device) -> Tensor:
+    return torch.empty(count, 1).uniform_(low, high).to(device)
+
+
 def _shifts(audio: Tensor, count: int) -> Tensor:
     return torch.randint(audio.shape[1], (count,))
 
@@ -168,13 +174,9 @@ def _fitted(audio: Tensor, length: int) -> Tensor:
     return nn.functional.pad(audio, (before, spare - before))
 
 
-_RESAMPLERS: dict[int, torchaudio.transforms.Resample] = {}
-
-
-def _resampler(percent: int) -> torchaudio.transforms.Resample:
-    if percent not in _RESAMPLERS:
-        _RESAMPLERS[percent] = torchaudio.transforms.Resample(percent, 100, lowpass_filter_width=4)
-    return _RESAMPLERS[percent]
+@cache
+def _resampler(percent: int, device: torch.device) -> torchaudio.transforms.Resample:
+    return torchaudio.transforms.Resample(percent, 100, lowpass_filter_width=4).to(device)
 
 
 def _fast_length(length: int) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,16 +60,20 @@ def speech_commands(data_dir: Path) -> list[Clip]:
             continue
         name = f"{word}/{path.stem}"
         split = VALIDATION if name in validation else TEST if name in testing else TRAIN
-        label = str(DIGIT_WORDS.index(word)) if word in DIGIT_WORDS else REJECT
-        clips.append(Clip(path, label, path.stem.split("_nohash_")[0], "speech_commands", split))
+        is_digit = word in DIGIT_WORDS
+        label, corpus = (str(DIGIT_WORDS.index(word)), "speech_commands") if is_digit else (REJECT, "other_words")
+        clips.append(Clip(path, label, path.stem.split("_nohash_")[0], corpus, split))
     return clips
 
 
 def negatives(data_dir: Path) -> list[Clip]:
     """Words that are no digits, split 60/20/20: Speech Commands by speaker, wake phrases by file (no names there)."""
     root = data_dir / "negatives"
+    tested = _listed(data_dir / "speech_commands" / "testing_list.txt")
     clips = []
     for path in sound_files(root / "speech_commands"):
+        if f"{path.parent.name}/{path.stem}" in tested:  # the whole archive is here too and tests with this one
+            continue
         speaker = path.stem.split("_nohash_")[0]
         clips.append(Clip(path, REJECT, speaker, "other_words", _three_way_split(speaker)))
     for path in sound_files(root / "wake_words"):
@@ -93,28 +98,39 @@ def noise(data_dir: Path) -> list[Clip]:
 def words(folder: Path, seed: int = 0) -> list[Clip]:
     """A person's own folder, `{word}/*.wav` in any format: 80/20 by speaker where file names carry one, else by file.
 
-    A name carries a speaker when it reads `anna_03` or `anna_nohash_0` and at least four different names occur.
-    A word named `reject` (or `_reject_`) holds sounds that are none of the words.
+    A name carries a speaker when it reads `anna_03` or `anna_nohash_0`, at least four different names occur, and no
+    word has a single one (`yes/yes_03`). A word named `reject` (or `_reject_`) holds sounds that are none of the words;
+    `_background_noise_` and other such names are no words.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: it should hold one folder of recordings for each word")
-    paths = [path for path in sound_files(folder) if path.parent != folder]
-    if len({path.parent.name for path in paths}) < 2:
+    paths = [path for path in sound_files(folder) if path.parent != folder and _own_word(path)]
+    if len({_own_word(path) for path in paths} - {REJECT}) < 2:
         raise UserError(f"{folder}: needs at least two words, each a folder with recordings in it")
-    named = {path: match.group(1) for path in paths if (match := re.fullmatch(r"(.+?)_(?:nohash_)?\d+", path.stem))}
-    by_speaker = len(named) == len(paths) and len(set(named.values())) >= 4
+    names = {path: match.group(1) for path in paths if (match := re.fullmatch(r"(.+?)_(?:nohash_)?\d+", path.stem))}
+    names_of_word = defaultdict(set)
+    for path, name in names.items():
+        names_of_word[_own_word(path)].add(name)
+    enough = len(set(names.values())) >= 4 and all(len(found) > 1 for found in names_of_word.values())
+    by_speaker = enough and len(names) == len(paths)
     clips = []
     for path in paths:
-        word = path.parent.name.strip("_")
-        speaker = named[path] if by_speaker else f"{word}/{path.stem}"
+        word = _own_word(path)
+        speaker = names[path] if by_speaker else f"{word}/{path.stem}"
         split = VALIDATION if _fraction(f"{seed}/{speaker}") < 0.2 else TRAIN
-        clips.append(Clip(path, word, speaker, folder.name, split))
+        clips.append(Clip(path, word, speaker, "own_words", split))
     return clips
 
 
 def sound_files(folder: Path) -> Iterator[Path]:
     """Every sound file below a folder, in a fixed order; none when the folder is not there."""
     return iter(sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES))
+
+
+def _own_word(path: Path) -> str:
+    """The word that a recording's folder names; nothing for a folder that is none."""
+    name = path.parent.name
+    return REJECT if name.strip("_") == REJECT else "" if name.startswith("_") else name
 
 
 def _listed(path: Path) -> set[str]:

@@ -3,6 +3,7 @@
 Pooled over time it names one word (`logits`); unpooled it spells running speech, a frame every 32 ms (`frames`).
 """
 
+import torch
 from torch import Tensor, nn
 
 from dwindle.audio.augment import SpecAugment
@@ -38,7 +39,8 @@ class SpeechNet(nn.Module):
         self.spelling = nn.Conv2d(channels, classes + 1, 1)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        picture = self.spec_augment(self.front_end(audio))
+        with torch.autocast(audio.device.type, enabled=False):  # half precision overflows in a loud clip's spectrum
+            picture = self.spec_augment(self.front_end(audio.float()))
         return self.read(picture)
 
     def read(self, picture: Tensor) -> tuple[Tensor, Tensor]:

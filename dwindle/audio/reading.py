@@ -1,6 +1,7 @@
 """Reading sound: whatever libsndfile decodes, at any rate, as mono float32 at the rate that the models take."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from dwindle.audio import SAMPLE_RATE
 from dwindle.errors import UserError
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
+PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown"
+UNSTATED_FRAMES = 2**62  # likewise; libsndfile cannot decode such a FLAC file
 LONGEST_WHOLE_S = 600  # a longer file is streamed, so that memory stays bounded
 
 
@@ -22,10 +25,13 @@ class AudioError(UserError):
 
 def read_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """The whole file as mono float32 in [-1, 1]; raises AudioError for anything that is not a usable recording."""
-    with _opened(path) as sound:
-        if sound.frames > LONGEST_WHOLE_S * sound.samplerate:
+    blocks, count = [], 0
+    for block in stream_audio(path, sample_rate):
+        blocks.append(block)
+        count += len(block)
+        if count > LONGEST_WHOLE_S * sample_rate:
             raise AudioError(f"{path}: longer than {LONGEST_WHOLE_S // 60} minutes: cut it, or stream it")
-    return np.concatenate(list(stream_audio(path, sample_rate)))
+    return np.concatenate(blocks)
 
 
 def stream_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE, block_s: float = 1.0) -> Iterator[np.ndarray]:
@@ -56,6 +62,8 @@ def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
     try:
         sound = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file, whose format nothing states
+        if not os.access(path, os.R_OK):
+            raise AudioError(f"{path}: no permission to read it") from error
         raise AudioError(f"{path}: not a sound file that can be read (WAV, FLAC, OGG, MP3 …)") from error
     with sound:
         if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
@@ -64,9 +72,17 @@ def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
             )
         if sound.frames == 0:
             raise AudioError(f"{path}: holds no samples")
-        if "(should be" in sound.extra_info:  # libsndfile's remark on a header that promises more than the file holds
+        if sound.frames >= UNSTATED_FRAMES:
+            raise AudioError(f"{path}: does not say how long it is: encode it again, from a file and not from a pipe")
+        if _promises_more(sound.extra_info):
             raise AudioError(f"{path}: truncated: the header promises more samples than the file holds")
         yield sound
+
+
+def _promises_more(remarks: str) -> bool:
+    """Whether libsndfile found less than the header says; programs that write into a pipe say "a lot", and mean it."""
+    sizes = [tuple(map(int, found)) for found in re.findall(r": (\d+) \(should be (\d+)\)", remarks)]
+    return any(held < promised < PIPED_BYTES for promised, held in sizes)
 
 
 def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_frames: int) -> Iterator[np.ndarray]:

@@ -1,5 +1,6 @@
 """The calibrated way to say "that was none of the words": a threshold on the best word's probability."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -29,8 +30,8 @@ def best_words(logits: Tensor, reject_class: int) -> Heard:
 def calibrated_threshold(words: Heard) -> float:
     """The highest threshold that still accepts the wanted share of real words."""
     ordered = words.probabilities.sort(descending=True).values
-    last_accepted = max(0, round(ACCEPTED_WORDS_SHARE * len(ordered)) - 1)
-    return float(ordered[last_accepted])
+    accepted = math.ceil(ACCEPTED_WORDS_SHARE * len(ordered) - 1e-9)  # 0.97 x 100 is a little more than 97
+    return float(ordered[accepted - 1])
 
 
 def rejected(heard: Heard, threshold: float) -> Score:

@@ -40,6 +40,8 @@ def noise_windows(data_dir: Path) -> ClipStore | None:
         for clip, (begin, end) in zip(store.clips, store.bounds, strict=True)
         for start in range(begin, end - WINDOW_SAMPLES + 1, WINDOW_SAMPLES)
     ]
+    if not cut:
+        return None
     starts = np.array([start for _, start in cut])
     bounds = np.stack([starts, starts + WINDOW_SAMPLES], axis=1)
     return ClipStore([clip for clip, _ in cut], store.samples, bounds, bounds)

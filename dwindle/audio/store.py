@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.corpora import Clip
+from dwindle.audio.corpora import REJECT, Clip
 from dwindle.audio.reading import read_audio
 from dwindle.audio.speech_edges import speech_edges
 from dwindle.audio.voices import SpokenClip, cache_directory
@@ -63,6 +63,8 @@ class ClipStore:
             # offset: where the window starts, counted from the clip's first sample
             if spare >= 0:
                 offset = -(spare // 2) if rng is None else -int(rng.integers(spare + 1))
+            elif rng is not None and self.clips[index].label == REJECT:
+                offset = int(rng.integers(-spare + 1))  # any part of a phrase is none of our words
             else:
                 offset = int(self.edges[index].sum()) // 2 - begin - window_samples // 2
                 offset = min(max(offset, 0), -spare)
@@ -91,15 +93,17 @@ def open_store(clips: Sequence[Clip], cache: Path | None = None) -> ClipStore:
     folder = cache or cache_directory()
     samples_path = folder / f"clips-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}.npy"
     index_path = samples_path.with_suffix(".index.npy")
-    if not index_path.is_file() or not samples_path.is_file():
+    try:
+        samples, index = np.load(samples_path, mmap_mode="r"), np.load(index_path)
+    except (OSError, ValueError, EOFError):  # not there yet, or damaged: decode again
         arrays = _decode_all([clip.path for clip in clips])
-        _save(samples_path, np.concatenate(arrays))
         ends = np.cumsum([len(array) for array in arrays])
         starts = np.concatenate([[0], ends[:-1]])
         edges = np.array([speech_edges(array) for array in arrays]) + starts[:, None]
-        _save(index_path, np.stack([starts, ends, *edges.T], axis=1))  # last: its presence says the pair is whole
-    index = np.load(index_path)
-    return ClipStore(list(clips), np.load(samples_path, mmap_mode="r"), index[:, :2], index[:, 2:])
+        _save(samples_path, np.concatenate(arrays))
+        _save(index_path, np.stack([starts, ends, *edges.T], axis=1))
+        samples, index = np.load(samples_path, mmap_mode="r"), np.load(index_path)
+    return ClipStore(list(clips), samples, index[:, :2], index[:, 2:])
 
 
 def store_of_voices(spoken: Sequence[SpokenClip], labels: dict[str, str]) -> ClipStore:
@@ -137,4 +141,6 @@ def _decode(path: Path) -> np.ndarray:
 
 def _save(path: Path, array: np.ndarray) -> None:
     with written_whole(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, array)
+        # as np.save does, whose error over a full disk does not say that the disk is full
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(np.ascontiguousarray(array).data)

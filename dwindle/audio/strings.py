@@ -9,13 +9,17 @@ from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.corpora import REJECT
 from dwindle.audio.store import FULL_SCALE, ClipStore
 
-LONGEST_WORD_SAMPLES = SAMPLE_RATE  # a longer one is a sentence, or was not trimmed well
+LONGEST_WORD_SAMPLES = SAMPLE_RATE  # a longer one was not trimmed well
+LONGEST_OTHER_SAMPLES = SAMPLE_RATE * 9 // 5  # wake phrases are longer than words
 SHORTEST_WORD_SAMPLES = SAMPLE_RATE // 10
 OVERLAP_SAMPLES = SAMPLE_RATE * 60 // 1000
 WIDEST_GAP_SAMPLES = SAMPLE_RATE * 400 // 1000
 MOST_WORDS = 6
 ONE_VOICE_SHARE = 0.8
-OTHER_WORD_SHARE = 0.12  # words that are none of ours, between those that are
+OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
+SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
+CUT_SHARE = 0.5  # of the strings end soon after a word, as a listener hears it who has not heard what follows
+LONGEST_TAIL_SAMPLES = SAMPLE_RATE * 150 // 1000
 LEVEL_SPREAD_DB = 4.0
 FADE_SAMPLES = SAMPLE_RATE * 5 // 1000
 
@@ -36,51 +40,62 @@ class StringMaker:
         self.store, self.window_samples = store, window_samples
         self.class_numbers = class_numbers
         spoken_samples = np.diff(store.edges, axis=1).squeeze(1)
-        sayable = (spoken_samples >= SHORTEST_WORD_SAMPLES) & (spoken_samples <= LONGEST_WORD_SAMPLES)
         self.by_speaker: dict[str, list[int]] = defaultdict(list)
         self.others: list[int] = []
-        for index in np.flatnonzero(sayable):
+        for index in np.flatnonzero(spoken_samples >= SHORTEST_WORD_SAMPLES).tolist():
             clip = store.clips[index]
-            if clip.label != REJECT:
-                self.by_speaker[clip.speaker].append(int(index))
-            elif clip.corpus != "noise":
-                self.others.append(int(index))
+            if clip.label != REJECT and spoken_samples[index] <= LONGEST_WORD_SAMPLES:
+                self.by_speaker[clip.speaker].append(index)
+            elif clip.label == REJECT and clip.corpus != "noise" and spoken_samples[index] <= LONGEST_OTHER_SAMPLES:
+                self.others.append(index)
         self.speakers = sorted(self.by_speaker)
         counts = np.array([len(self.by_speaker[speaker]) for speaker in self.speakers], float)
         # a speaker with forty clips is heard more often than one with two, but not twenty times
         self.odds = np.sqrt(counts) / np.sqrt(counts).sum()
 
     def draw(self, count: int, rng: np.random.Generator) -> Strings:
-        """That many strings."""
-        audio = np.zeros((count, self.window_samples), np.float32)
+        """That many strings, all of one drawn length."""
+        samples = round(self.window_samples * rng.uniform(SHORTEST_WINDOW_SHARE, 1.0))
+        audio = np.zeros((count, samples), np.float32)
         spelling = np.zeros((count, MOST_WORDS), np.int64)
         lengths = np.zeros(count, np.int64)
         for row in range(count):
-            said = self._say(audio[row], rng)
+            said, ends = self._say(audio[row], rng)
+            if said and rng.random() < CUT_SHARE:
+                kept = int(rng.integers(1, len(said) + 1))
+                said = said[:kept]
+                end = min(samples, ends[kept - 1] + int(rng.integers(LONGEST_TAIL_SAMPLES)))
+                audio[row] = np.concatenate([np.zeros(samples - end, np.float32), audio[row, :end]])
             spelling[row, : len(said)] = said
             lengths[row] = len(said)
         return Strings(audio / FULL_SCALE, spelling, lengths)
 
-    def _say(self, audio: np.ndarray, rng: np.random.Generator) -> list[int]:
-        """Fill one row; returns the class numbers of what was said."""
+    def _say(self, audio: np.ndarray, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        """Fill one row; returns the class numbers of what was said, and where each word ends."""
+        said: list[int] = []
+        ends: list[int] = []
+        if not self.speakers:  # every recording is a sentence or a click: silence spells nothing
+            return said, ends
         wanted = int(rng.integers(1, MOST_WORDS + 1))
         speaker = self._speaker(rng)
         run_together = rng.random() < 0.5
-        position = int(rng.integers(0, SAMPLE_RATE // 2))
-        said: list[int] = []
+        position = int(rng.integers(0, min(SAMPLE_RATE // 2, len(audio) // 3)))
         while len(said) < wanted:
             if rng.random() > ONE_VOICE_SHARE:
                 speaker = self._speaker(rng)
             is_other = bool(self.others) and rng.random() < OTHER_WORD_SHARE
             index = int(rng.choice(self.others if is_other else self.by_speaker[speaker]))
             word = self._levelled(index, rng)
-            if position + len(word) > len(audio):
+            room = len(audio) - position
+            if len(word) > room and (not is_other or room < SHORTEST_WORD_SAMPLES):
                 break
+            word = word[:room]  # only an other word may be cut: its beginning is no word of ours either
             audio[position : position + len(word)] += word
             said.append(self.class_numbers[self.store.clips[index].label])
+            ends.append(position + len(word))
             widest = WIDEST_GAP_SAMPLES // 3 if run_together else WIDEST_GAP_SAMPLES
             position = max(0, position + len(word) + int(rng.integers(-OVERLAP_SAMPLES, widest)))
-        return said
+        return said, ends
 
     def _speaker(self, rng: np.random.Generator) -> str:
         return self.speakers[int(rng.choice(len(self.speakers), p=self.odds))]

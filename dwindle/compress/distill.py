@@ -1,5 +1,7 @@
 """Distillation: a student learns from a teacher's doubts as well as from the right answers (Hinton et al. 2015)."""
 
+import math
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,7 +16,7 @@ class KnowledgeDistillationLoss(nn.Module):
 
     def __init__(self, temperature: float = 4.0, alpha: float = 0.7) -> None:
         super().__init__()
-        if not temperature > 0:
+        if not 0 < temperature < math.inf:
             raise UsageError(f"--temperature must be above 0, not {temperature}")
         if not 0 <= alpha <= 1:
             raise UsageError(f"--alpha must be between 0 and 1, not {alpha}")

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
+from dwindle.checkpoint import save_tensors
 from dwindle.compress.distill import KnowledgeDistillationLoss
 from dwindle.errors import UserError
 from dwindle.files import written_whole
@@ -62,7 +63,11 @@ class Trainer:
         optimizer = torch.optim.AdamW(_decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate)
         self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer, batches)
         self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
-        self.average = AveragedModel(self.plain, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))
+        self.average = AveragedModel(self.plain, multi_avg_fn=_moving_average(recipe.averaging))
+        # what a saved state must agree with to be continued
+        self.conditions = {**asdict(recipe), "task": task.name, "examples": len(batches.dataset)}
+        if teacher is not None:
+            self.conditions |= {"temperature": loss.temperature, "alpha": loss.alpha}
         self.epoch, self.best_accuracy, self.best_epoch = 0, -1.0, 0
         self.best_weights: dict[str, Tensor] = {}
 
@@ -97,9 +102,11 @@ class Trainer:
             self._set_learning_rate((self.epoch + step / len(self.batches)) / self.recipe.epochs)
             losses.append(self._one_step(batch))
             clips += self.recipe.batch_size
-        mean_loss = float(torch.stack(losses).mean())
+        mean_loss = float(self.accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
         self.epoch += 1
         self._agree_on_statistics()
+        if not all(tensor.isfinite().all() for tensor in self.average.module.state_dict().values()):
+            raise self._diverged()
         score = self.task.validate(reader(self.average.module, self.accelerator.device))
         if score.share > self.best_accuracy:
             self.best_accuracy, self.best_epoch = score.share, self.epoch
@@ -126,16 +133,21 @@ class Trainer:
             loss = self.loss(judged.logits.float(), doubts, judged.targets)
             total = loss if judged.own_loss is None else loss + judged.own_loss
         if not math.isfinite(float(total.detach())):
-            raise UserError(
-                f"the loss of {self.name} is no longer a number in epoch {self.epoch + 1}: "
-                f"lower --lr (now {self.recipe.learning_rate:g}) or use --precision fp32, then --resume"
-            )
+            raise self._diverged()
         self.accelerator.backward(total)
         self.accelerator.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.average.update_parameters(self.plain)
         return loss.detach()
+
+    def _diverged(self) -> UserError:
+        precision = self.accelerator.mixed_precision
+        other_cure = "" if precision == "no" else f", or go on in another precision than {precision}: --resume"
+        return UserError(
+            f"the {self.name}'s loss is no longer a number in epoch {self.epoch + 1}, at a learning rate of up to "
+            f"{self.recipe.learning_rate:g}: start again with a lower --lr{other_cure}"
+        )
 
     def _agree_on_statistics(self) -> None:
         """Each process normalised its own clips: keep the mean, so that all of them judge the same model."""
@@ -176,7 +188,7 @@ class Trainer:
             return
         state = {
             "format": STATE_FORMAT,
-            "recipe": asdict(self.recipe),
+            "conditions": self.conditions,
             "name": self.name,
             "model": self.plain.state_dict(),
             "average": self.average.state_dict(),
@@ -184,24 +196,33 @@ class Trainer:
             "progress": [self.epoch, self.best_accuracy, self.best_epoch],
             "best_weights": self.best_weights,
         }
-        with written_whole(self.state_path) as temporary:
-            torch.save(state, temporary)
+        save_tensors(self.state_path, state)
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on from a state that an earlier run of the same recipe saved."""
         if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
             raise UserError(f"{self.state_path}: not a training state: remove it, or start without --resume")
-        if state["recipe"] != asdict(self.recipe):
-            changed = [key for key, value in asdict(self.recipe).items() if state["recipe"].get(key) != value]
-            raise UserError(f"{self.state_path}: was trained with another {changed[0]}: repeat the command as it was")
+        saved = state.get("conditions", state.get("recipe", {}))
+        for condition, value in self.conditions.items():
+            if saved.get(condition, value) != value:
+                raise UserError(
+                    f"{self.state_path}: was trained with {condition} {saved[condition]}, not {value}: "
+                    "repeat the command as it was, or start anew without --resume"
+                )
         try:
             self.plain.load_state_dict(state["model"])
-        except RuntimeError as error:
-            raise UserError(f"{self.state_path}: of another network: repeat the command as it was") from error
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.epoch, self.best_accuracy, self.best_epoch = state["progress"]
-        self.best_weights = state["best_weights"]
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.epoch, self.best_accuracy, self.best_epoch = state["progress"]
+            self.best_weights = state["best_weights"]
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{self.state_path}: of another network: repeat the command as it was, or start anew without --resume"
+            ) from error
+        if self.log_path and self.log_path.is_file() and self.accelerator.is_main_process:
+            lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)
+            with written_whole(self.log_path) as temporary:  # an epoch is logged before its state is saved
+                temporary.write_text("".join(lines[: self.epoch]), encoding="utf-8")
 
 
 def reader(model: nn.Module, device: torch.device | str = "cpu") -> Callable[[Tensor], Tensor]:
@@ -214,6 +235,17 @@ def reader(model: nn.Module, device: torch.device | str = "cpu") -> Callable[[Te
         return (outputs[0] if isinstance(outputs, tuple) else outputs).float().cpu()
 
     return read
+
+
+def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    """An average that forgets by `decay` a step, and faster at first: a short run must not keep where it began."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        steps = float(count)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
+
+    return update
 
 
 def _decayed_apart(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

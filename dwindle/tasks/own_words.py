@@ -4,7 +4,7 @@ from dwindle.audio import corpora
 from dwindle.audio.corpora import REJECT, TRAIN, VALIDATION
 from dwindle.audio.sets import heard, noise_windows, part, where
 from dwindle.audio.store import joined, open_store
-from dwindle.errors import UsageError
+from dwindle.errors import UsageError, UserError
 from dwindle.tasks.spoken import SpokenData, SpokenWords
 from dwindle.tasks.task import TaskOptions
 
@@ -20,16 +20,18 @@ def open_task(options: TaskOptions) -> SpokenWords:
     clips += [clip for clip in corpora.negatives(options.data_dir) if clip.path.parent.name not in own_words]
     recordings, noises = open_store(clips), noise_windows(options.data_dir)
     training = [part(recordings, TRAIN)] + ([part(noises, TRAIN)] if noises is not None else [])
-    corpus = options.words_dir.name
     sets = {
-        "validation": where(recordings, lambda clip: (clip.corpus, clip.split) == (corpus, VALIDATION)),
+        "validation": where(recordings, lambda clip: (clip.corpus, clip.split) == ("own_words", VALIDATION)),
         "other_words_validation": where(
-            recordings, lambda clip: clip.label == REJECT and clip.corpus != corpus and clip.split == VALIDATION
+            recordings, lambda clip: clip.corpus != "own_words" and clip.split == VALIDATION
         ),
     }
     validation = {name: heard(recordings, keep) for name, keep in sets.items() if len(keep)}
-    if "validation" not in validation:
-        raise UsageError(f"{options.words_dir}: too few recordings to set some aside for validation: add more")
+    heard_in = {split: {clip.label for clip in clips if clip.split == split} for split in (TRAIN, VALIDATION)}
+    if not heard_in[VALIDATION] & set(own_words):
+        raise UserError(f"{options.words_dir}: too few recordings to set some aside for validation: add more")
+    if untaught := sorted(set(own_words) - heard_in[TRAIN]):
+        raise UserError(f"{options.words_dir}: too few recordings of {untaught[0]!r} to train on: add more")
     data = SpokenData(
         joined(training),
         None if noises is None else part(noises, TRAIN),
@@ -37,4 +39,4 @@ def open_task(options: TaskOptions) -> SpokenWords:
         tests={},
         calibration="validation",
     )
-    return SpokenWords("own_words", (*own_words, REJECT), data, (corpus,))
+    return SpokenWords("own_words", (*own_words, REJECT), data, (options.words_dir.resolve().name,))

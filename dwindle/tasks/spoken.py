@@ -1,8 +1,9 @@
 """Spoken words: the ten digits, or a person's own, recognised from the waveform by a network that may also refuse."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from dwindle.audio.rejection import Heard, best_words, calibrated_threshold, rej
 from dwindle.audio.sets import HeardClips
 from dwindle.audio.store import ClipStore
 from dwindle.audio.strings import StringMaker
+from dwindle.catalogue import DATA_SETS
 from dwindle.scores import Score
 from dwindle.tasks.task import Batch, Judged, Reader, Task
 
@@ -29,7 +31,7 @@ STRING_SAMPLES = SAMPLE_RATE * 9 // 4
 CLIPS_PER_STRING = 8  # in a training batch
 STRING_LOSS_WEIGHT = 0.3
 READ_BATCH = 256
-REPEATED = {"other_words": 3, "wake_words": 2}  # in an epoch: real voices that say none of the words are few
+REPEATED = {"other_words": 3, "wake_words": 2, "fsdd": 2}  # in an epoch: few real voices say none of the words
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class SpokenData:
 
 class SpokenWords(Task):
     """One contract for digits and for any other vocabulary."""
+
+    inputs: ClassVar = {"audio": {0: "batch", 1: "samples"}}
+    outputs: ClassVar = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
 
     def __init__(self, name: str, labels: tuple[str, ...], data: SpokenData, corpora: tuple[str, ...]) -> None:
         self.name, self.labels, self.corpora, self.data = name, labels, corpora, data
@@ -126,10 +131,27 @@ class SpokenWords(Task):
     def example_input(self) -> Tensor:
         return torch.zeros(1, WINDOW_SAMPLES)
 
+    def metadata(self, read: Reader) -> dict[str, str]:
+        licences = {name: DATA_SETS[name].licence for name in self.corpora if name in DATA_SETS}
+        return {
+            "labels": json.dumps(self.labels),
+            "sample_rate": str(SAMPLE_RATE),
+            "window_samples": str(WINDOW_SAMPLES),
+            "threshold": f"{self.calibrate(read):.6f}",
+            "licence": "; ".join(f"{name}: {licence}" for name, licence in licences.items()) or "of the recordings",
+        }
+
+    def trial_inputs(self, count: int) -> dict[str, Tensor]:
+        """Real ones from the voices that it is validated on, which no quantiser was calibrated with."""
+        unheard = torch.cat([clips.audio for clips in self.data.validation.values()])
+        spread = torch.linspace(0, len(unheard) - 1, min(count, len(unheard))).long()
+        return {**super().trial_inputs(count), "real": unheard[spread]}
+
     def calibration_inputs(self) -> Iterator[Tensor]:
         rng = np.random.default_rng(0)
-        for indices in rng.permutation(len(self.data.training))[: 4 * READ_BATCH].reshape(-1, 64):
-            yield torch.from_numpy(self.data.training.centred(indices, WINDOW_SAMPLES))
+        chosen = rng.permutation(len(self.data.training))[: 4 * READ_BATCH]
+        for start in range(0, len(chosen), 64):
+            yield torch.from_numpy(self.data.training.centred(chosen[start : start + 64], WINDOW_SAMPLES))
 
     def _accuracy(self, clips: HeardClips, logits: Tensor) -> Score:
         wanted = torch.tensor([self.class_numbers[label] for label in clips.labels])

@@ -4,6 +4,8 @@ from dwindle.audio import corpora
 from dwindle.audio.corpora import HELD_OUT, REJECT, TEST, TRAIN, VALIDATION
 from dwindle.audio.sets import HeardClips, digit_voices, heard, in_noise, noise_windows, part, where
 from dwindle.audio.store import ClipStore, joined, open_store
+from dwindle.catalogue import DATA_SETS
+from dwindle.data import fetch_command
 from dwindle.errors import UsageError, UserError
 from dwindle.tasks.spoken import SpokenData, SpokenWords
 from dwindle.tasks.task import TaskOptions
@@ -18,13 +20,22 @@ def open_task(options: TaskOptions) -> SpokenWords:
     chosen = options.corpora or CORPORA
     if unknown := [name for name in chosen if name not in CORPORA]:
         raise UsageError(f"unknown corpus {unknown[0]!r}: choose from {', '.join(CORPORA)}")
-    clips = [clip for name in chosen if name != "voices" for clip in getattr(corpora, name)(options.data_dir)]
-    if options.hold_out_speaker:
-        clips = corpora.hold_out(clips, options.hold_out_speaker)
+    if options.words_dir:
+        raise UsageError("--words_dir belongs to --task own_words")
+    found = {name: getattr(corpora, name)(options.data_dir) for name in chosen if name != "voices"}
+    if missing := [name for name in options.corpora or () if not found.get(name, True)]:
+        cure = f": get it with: {fetch_command(missing[0], options.data_dir)}" if missing[0] in DATA_SETS else ""
+        raise UserError(f"{options.data_dir}: no recordings of {missing[0]} there{cure}")
+    clips = [clip for corpus in found.values() for clip in corpus]
     if not any(clip.label != REJECT for clip in clips):
         raise UserError(
-            f"{options.data_dir}: no spoken digits there: run `python -m dwindle.data fetch fsdd`, or set DWINDLE_DATA"
+            f"{options.data_dir}: no spoken digits there: get some with: {fetch_command('fsdd', options.data_dir)}"
         )
+    if options.hold_out_speaker:
+        clips = corpora.hold_out(clips, options.hold_out_speaker)
+    for split in (TRAIN, VALIDATION):
+        if not any(clip.split == split and clip.label != REJECT for clip in clips):
+            raise UserError(f"no digits for {split} are left in {', '.join(found)}: choose more --corpora")
     recordings, noises = open_store(clips), noise_windows(options.data_dir)
     training = [part(recordings, TRAIN)]
     if noises is not None:
@@ -57,13 +68,14 @@ def _judging_sets(
         recordings,
         {
             "fsdd_test": ("fsdd", TEST),
+            "speech_commands_test": ("speech_commands", TEST),
             "held_out_speaker": ("fsdd", HELD_OUT),
             "other_words_test": ("other_words", TEST),
             "wake_words_test": ("wake_words", TEST),
         },
     )
-    if noises is not None:
-        unheard = part(noises, VALIDATION)
+    unheard = None if noises is None else part(noises, VALIDATION)
+    if unheard:
         validation["noise_validation"] = heard(unheard, range(len(unheard)))
         if "unseen_speakers" in validation:
             for level_db in NOISE_LEVELS_DB:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -40,6 +41,8 @@ class Task(ABC):
     name: str
     labels: tuple[str, ...]
     corpora: tuple[str, ...]  # the names of what it trains on
+    inputs: dict[str, dict[int, str]]  # of an exported model, by name, with the axes that may have any length
+    outputs: dict[str, dict[int, str]]  # likewise; the first holds the logits
 
     @abstractmethod
     def training_batches(self, batch_size: int) -> DataLoader:
@@ -72,6 +75,20 @@ class Task(ABC):
     @abstractmethod
     def example_input(self) -> Tensor:
         """One input for tracing."""
+
+    @abstractmethod
+    def metadata(self, read: Reader) -> dict[str, str]:
+        """What the exported file of this model must tell whoever runs it."""
+
+    def trial_inputs(self, count: int) -> dict[str, Tensor]:
+        """Real inputs and random ones of the same shape, on which an exported model must answer as this one."""
+        real = torch.cat(list(self.calibration_inputs()))[:count]
+        generator = torch.Generator().manual_seed(count)
+        if real.is_floating_point():
+            random = torch.randn(count, *real.shape[1:], generator=generator) * real.std()
+        else:
+            random = torch.randint(int(real.max()) + 1, (count, *real.shape[1:]), generator=generator)
+        return {"real": real, "random": random}
 
     @abstractmethod
     def calibration_inputs(self) -> Iterator[Tensor]:

@@ -1,0 +1,190 @@
+"""Corpora: what each folder holds, how it is split, and that nothing stands on two sides."""
+
+import hashlib
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dwindle.audio import corpora
+from dwindle.audio.corpora import HELD_OUT, REJECT, TEST, TRAIN, VALIDATION, Clip
+from dwindle.errors import UserError
+
+
+def put(path: Path, seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.1 * np.random.default_rng(seed).standard_normal(800), 8_000)
+
+
+def counts(clips: list[Clip], corpus: str) -> dict[str, int]:
+    return dict(Counter(clip.split for clip in clips if clip.corpus == corpus))
+
+
+def sides(clips: list[Clip], corpus: str) -> dict[str, set[str]]:
+    """Of each speaker, the splits."""
+    found = defaultdict(set)
+    for clip in clips:
+        if clip.corpus == corpus:
+            found[clip.speaker].add(clip.split)
+    return found
+
+
+def test_the_splits_of_the_real_corpora(data_dir):
+    fsdd = corpora.fsdd(data_dir)
+    assert counts(fsdd, "fsdd") == {TRAIN: 2400, VALIDATION: 300, TEST: 300}
+    assert {clip.speaker for clip in fsdd} == set(corpora.FSDD_SPEAKERS)
+    assert set(Counter((clip.label, clip.speaker) for clip in fsdd).values()) == {50}
+    commands = corpora.speech_commands(data_dir)
+    assert counts(commands, "speech_commands") == {TRAIN: 10_995, VALIDATION: 1_532}
+    assert {clip.label for clip in commands} == set("0123456789")
+    assert len({clip.speaker for clip in commands if clip.split == VALIDATION}) == 185
+    negatives = corpora.negatives(data_dir)
+    assert {clip.label for clip in negatives} == {REJECT}
+    for corpus in ("other_words", "wake_words"):
+        shares = counts(negatives, corpus)
+        assert shares[TRAIN] > 2 * shares[VALIDATION] > 0 < shares[TEST]
+    noise = corpora.noise(data_dir)
+    assert {clip.split for clip in noise} == {TRAIN, VALIDATION}
+    assert all(clip.path.name.startswith("3-") for clip in noise if clip.split == VALIDATION)
+
+
+def test_no_speaker_of_the_real_corpora_stands_on_two_sides(data_dir):
+    clips = corpora.speech_commands(data_dir) + corpora.negatives(data_dir)
+    for corpus in ("speech_commands", "other_words", "wake_words"):
+        assert {speaker: splits for speaker, splits in sides(clips, corpus).items() if len(splits) > 1} == {}
+
+
+@pytest.mark.slow
+def test_no_identical_recording_of_the_real_corpora_stands_on_two_sides(data_dir):
+    clips = [
+        clip
+        for read in (corpora.fsdd, corpora.speech_commands, corpora.negatives, corpora.noise)
+        for clip in read(data_dir)
+    ]
+    found = defaultdict(set)
+    for clip in clips:
+        samples, _ = soundfile.read(clip.path, dtype="int16")
+        if samples.any():  # silence is the same everywhere
+            found[hashlib.sha256(samples.tobytes()).digest()].add((clip.split, clip.path.name))
+    twice = [names for names in found.values() if len({split for split, _ in names}) > 1]
+    assert twice == []
+    assert len(found) > 0.98 * len(clips)
+
+
+def test_one_speaker_is_held_out_everywhere(data_dir):
+    clips = corpora.hold_out(corpora.fsdd(data_dir), "theo")
+    assert sides(clips, "fsdd")["theo"] == {HELD_OUT}
+    assert counts(clips, "fsdd") == {TRAIN: 2000, VALIDATION: 250, TEST: 250, HELD_OUT: 500}
+    with pytest.raises(UserError, match="no speaker 'nobody' to hold out: choose from george, jackson"):
+        corpora.hold_out(clips, "nobody")
+
+
+def test_a_stray_file_among_fsdd_is_named(tmp_path):
+    put(tmp_path / "fsdd/recordings/0_theo_0.wav")
+    put(tmp_path / "fsdd/recordings/copy of 1.wav")
+    with pytest.raises(UserError, match=r"copy of 1\.wav: not named like an FSDD recording"):
+        corpora.fsdd(tmp_path)
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    """The published layout of Speech Commands: words, lists that say .wav, and background noise."""
+    root = tmp_path / "speech_commands"
+    names = (
+        "seven/aa_nohash_0 seven/bb_nohash_0 seven/cc_nohash_0 cat/aa_nohash_0 cat/cc_nohash_1 _background_noise_/hum"
+    )
+    for number, name in enumerate(names.split()):
+        put(root / f"{name}.wav", number)
+    (root / "validation_list.txt").write_text("seven/bb_nohash_0.wav\n")
+    (root / "testing_list.txt").write_text("cat/cc_nohash_1.wav\nseven/cc_nohash_0.wav\n")
+    (root / "README.md").write_text("no sound")
+    return tmp_path
+
+
+def test_the_whole_archive_gives_digits_other_words_and_noise(archive):
+    found = {f"{clip.path.parent.name}/{clip.path.stem}": clip for clip in corpora.speech_commands(archive)}
+    assert {name: (clip.label, clip.split, clip.corpus) for name, clip in found.items()} == {
+        "seven/aa_nohash_0": ("7", TRAIN, "speech_commands"),
+        "seven/bb_nohash_0": ("7", VALIDATION, "speech_commands"),
+        "seven/cc_nohash_0": ("7", TEST, "speech_commands"),
+        "cat/aa_nohash_0": (REJECT, TRAIN, "other_words"),
+        "cat/cc_nohash_1": (REJECT, TEST, "other_words"),
+    }
+    assert found["cat/cc_nohash_1"].speaker == "cc"
+    assert [(clip.path.stem, clip.split) for clip in corpora.noise(archive)] == [("hum", TRAIN)]
+
+
+def test_negatives_that_the_whole_archive_tests_with_are_left_out(archive):
+    put(archive / "negatives/speech_commands/cat/cc_nohash_1.wav")
+    put(archive / "negatives/speech_commands/cat/dd_nohash_0.wav")
+    put(archive / "negatives/wake_words/alexa/one.wav")
+    assert [clip.speaker for clip in corpora.negatives(archive)] == ["dd", "alexa/one"]
+
+
+def test_nothing_there_is_an_empty_corpus(tmp_path):
+    for read in (corpora.fsdd, corpora.speech_commands, corpora.negatives, corpora.noise):
+        assert read(tmp_path / "absent") == []
+
+
+SPEAKERS = [f"person{number}" for number in range(20)]
+
+
+def test_own_words_are_split_by_speaker_where_names_carry_one(tmp_path):
+    for word in ("yes", "no"):
+        for speaker in SPEAKERS:
+            for take in range(3):
+                put(tmp_path / "mine" / word / f"{speaker}_{take}.wav")
+    clips = corpora.words(tmp_path / "mine")
+    assert len(clips) == 120
+    assert {clip.speaker for clip in clips} == set(SPEAKERS)
+    assert all(len(splits) == 1 for splits in sides(clips, "own_words").values())
+    assert set(counts(clips, "own_words")) == {TRAIN, VALIDATION}
+    splits = [[clip.split for clip in corpora.words(tmp_path / "mine", seed)] for seed in (0, 0, 1)]
+    assert splits[0] == splits[1] != splits[2]
+
+
+@pytest.mark.parametrize("name", ["take {number}", "{word}_{number}", "{number}"])
+def test_own_words_are_split_by_file_where_names_carry_no_speaker(tmp_path, name):
+    """`yes/yes_03.wav` names the word: taken for a speaker, a whole word would be missing from training."""
+    words = ("yes", "no", "left", "right", "stop")
+    for word in words:
+        for number in range(30):
+            put(tmp_path / word / f"{name.format(word=word, number=number)}.wav")
+    clips = corpora.words(tmp_path)
+    assert len({clip.speaker for clip in clips}) == 150
+    for split in (TRAIN, VALIDATION):
+        assert {clip.label for clip in clips if clip.split == split} == set(words)
+    assert 0.1 < counts(clips, "own_words")[VALIDATION] / 150 < 0.3
+
+
+@given(st.sets(st.integers(0, 10_000), min_size=1, max_size=50), st.integers(0, 99))
+def test_a_split_depends_on_the_name_alone(numbers, seed):
+    fractions = {number: corpora._fraction(f"{seed}/speaker{number}") for number in numbers}
+    assert all(0 <= fraction < 1 for fraction in fractions.values())
+    assert fractions == {number: corpora._fraction(f"{seed}/speaker{number}") for number in sorted(numbers)}
+
+
+def test_own_words_know_what_is_no_word(tmp_path):
+    for name in ("yes", "no", "_reject_", "_background_noise_"):
+        put(tmp_path / name / "a.wav")
+    put(tmp_path / "stray.wav")
+    assert {clip.label for clip in corpora.words(tmp_path)} == {"yes", "no", REJECT}
+
+
+def test_own_words_in_any_format_and_deep_folders(tmp_path):
+    put(tmp_path / "yes" / "a.flac")
+    put(tmp_path / "no" / "B.WAV")
+    (tmp_path / "no" / "notes.txt").write_text("")
+    assert {clip.path.name for clip in corpora.words(tmp_path)} == {"a.flac", "B.WAV"}
+
+
+@pytest.mark.parametrize("folders", [[], ["yes"], ["yes", "reject"]])
+def test_too_few_words_are_one_clear_line(tmp_path, folders):
+    for name in folders:
+        put(tmp_path / "mine" / name / "a.wav")
+    with pytest.raises(UserError, match=r"mine: (no such folder: it should hold|needs at least two words)"):
+        corpora.words(tmp_path / "mine")

@@ -1,0 +1,65 @@
+"""Whatever a person causes ends as one line on stderr and the right exit code."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dwindle.errors import UsageError, UserError, describe_os_error
+
+
+def script(body: str, *arguments: str) -> subprocess.CompletedProcess:
+    code = f"import sys, os\nfrom dwindle.errors import *\nsys.argv[0] = '/a/tool.py'\ndef main():\n {body}\nrun(main)"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "line"),
+    [
+        ("raise UserError('no such thing: make one')", 1, "tool.py: no such thing: make one\n"),
+        ("raise UsageError('--lr must be above 0')", 2, "tool.py: --lr must be above 0\n"),
+        ("raise KeyboardInterrupt", 130, "\ntool.py: interrupted\n"),
+        ("open('/no/such/file')", 1, "tool.py: no such file or directory (/no/such/file)\n"),
+        ("os.makedirs('/proc/here')", 1, "tool.py: no such file or directory (/proc/here)\n"),
+        ("return None", 0, ""),
+        ("return 3", 3, ""),
+    ],
+)
+def test_one_line_and_an_exit_code(body, code, line):
+    done = script(body)
+    assert (done.returncode, done.stderr) == (code, line)
+
+
+def test_a_fault_of_the_program_itself_keeps_its_traceback():
+    done = script("raise ZeroDivisionError")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    code = "from dwindle.errors import run\nrun(lambda: print('x\\n' * 100_000))"
+    done = subprocess.run(
+        f'{sys.executable} -c "{code}" | head -1', shell=True, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("x\n", "")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.ENOSPC, "the disk is full (/a/b): free some space"),
+        (errno.EACCES, "no permission to write or read there (/a/b): choose another path"),
+        (errno.EROFS, "no permission to write or read there (/a/b): choose another path"),
+        (errno.EISDIR, "is a directory (/a/b)"),
+    ],
+)
+def test_failed_file_operations_in_words(number, text):
+    assert describe_os_error(OSError(number, os.strerror(number), "/a/b")).startswith(text)
+    assert describe_os_error(OSError("odd")) == "odd"
+
+
+def test_usage_is_a_kind_of_user_error():
+    assert issubclass(UsageError, UserError)
+    assert (UserError.exit_code, UsageError.exit_code) == (1, 2)

@@ -1,0 +1,77 @@
+"""A person's own words: any vocabulary, format and rate, through the same pipeline as the digits."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tiny_corpus import chord
+
+from dwindle.audio.corpora import REJECT
+from dwindle.errors import UsageError, UserError
+from dwindle.tasks import TaskOptions, open_task
+
+FORMATS = (("wav", 44_100), ("flac", 16_000), ("ogg", 48_000), ("mp3", 22_050))
+
+
+def write_words(folder: Path, *words: str, count: int = 24, seconds: int = 1) -> Path:
+    rng = np.random.default_rng(0)
+    for number, word in enumerate(words):
+        (folder / word).mkdir(parents=True)
+        for take in range(count):
+            suffix, rate = FORMATS[take % len(FORMATS)]
+            sound = np.tile(chord(number, 1.0, rng, rate), 4 * seconds if seconds > 1 else 1)
+            soundfile.write(folder / word / f"take {take}.{suffix}", sound, rate)
+    return folder
+
+
+def options(words_dir: Path | None, **more) -> TaskOptions:
+    return TaskOptions(data_dir=Path("no such folder"), words_dir=words_dir, **more)
+
+
+def test_any_words_formats_and_rates_become_a_task(tmp_path):
+    task = open_task("own_words", options(write_words(tmp_path / "mine", "yes", "no", "größer", "_reject_")))
+    assert task.labels == ("größer", "no", "yes", REJECT)
+    assert task.corpora == ("mine",)
+    assert set(task.data.validation) == {"validation"}
+    batch = task.augment(next(iter(task.training_batches(16))))
+    model, arguments = task.build("student", width=8)
+    assert arguments["classes"] == 4
+    judged = task.judge(model, batch, own_loss=True)
+    assert judged.logits.shape == (16, 4)
+    (judged.logits.sum() + judged.own_loss).backward()
+    scores = task.evaluate(lambda audio: torch.nn.functional.one_hot(torch.full((len(audio),), 2), 4) * 9.0)
+    assert scores["validation"].count > 10
+
+
+def test_calibration_inputs_come_whatever_the_number_of_recordings(tmp_path):
+    task = open_task("own_words", options(write_words(tmp_path / "mine", "a", "b", count=40)))
+    batches = list(task.calibration_inputs())
+    assert sum(len(batch) for batch in batches) == len(task.data.training)
+    assert all(batch.shape[1] == 8000 for batch in batches)
+
+
+def test_whole_sentences_train_too(tmp_path):
+    """Nothing in them is short enough to string together."""
+    task = open_task("own_words", options(write_words(tmp_path / "mine", "a", "b", count=20, seconds=2)))
+    batch = next(iter(task.training_batches(8)))
+    assert batch["spelling_lengths"].tolist() == [0]
+    model, _ = task.build("student", width=8)
+    assert task.judge(model, task.augment(batch), own_loss=True).own_loss.isfinite()
+
+
+@pytest.mark.parametrize(
+    ("words", "count", "complaint"),
+    [(("a", "b"), 1, "too few recordings"), (("a",), 9, "needs at least two words"), ((), 0, "no such folder")],
+)
+def test_too_little_is_one_clear_line(tmp_path, words, count, complaint):
+    write_words(tmp_path / "mine", *words, count=count)
+    with pytest.raises(UserError, match=complaint):
+        open_task("own_words", options(tmp_path / "mine"))
+
+
+def test_flags_that_do_not_belong_together(tmp_path):
+    for wrong in (options(None), options(tmp_path, corpora=("fsdd",)), options(tmp_path, hold_out_speaker="theo")):
+        with pytest.raises(UsageError, match="words_dir"):
+            open_task("own_words", wrong)

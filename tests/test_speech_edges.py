@@ -1,0 +1,49 @@
+"""Where speech begins and ends."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dwindle.audio import SAMPLE_RATE
+from dwindle.audio.speech_edges import FRAME_MS, MARGIN_MS, speech_edges
+
+SLACK = SAMPLE_RATE * (FRAME_MS + MARGIN_MS) // 1000
+
+
+@given(
+    before=st.integers(400, 4000),
+    length=st.integers(800, 4000),
+    after=st.integers(400, 4000),
+    background=st.floats(0, 0.01),
+    level=st.floats(0.05, 1.0),
+)
+def test_a_tone_in_quiet_is_found_to_the_frame(before, length, after, background, level):
+    rng = np.random.default_rng(0)
+    audio = background * rng.standard_normal(before + length + after)
+    audio[before : before + length] += level * np.sin(np.arange(length))
+    first, last = speech_edges(audio)
+    assert before - SLACK <= first <= before
+    assert before + length <= last <= before + length + SLACK
+    assert speech_edges(np.round(audio * 20_000).astype(np.int16)) == pytest.approx((first, last), abs=SLACK)
+
+
+def test_a_stop_inside_a_word_is_bridged_and_a_far_click_is_not():
+    audio = np.zeros(8000)
+    audio[2000:3000] = audio[3800:4500] = 0.5  # "eight": 100 ms of silence before its t
+    audio[7600:7640] = 0.3
+    first, last = speech_edges(audio)
+    assert abs(first - 2000) <= SLACK
+    assert abs(last - 4500) <= SLACK
+
+
+@pytest.mark.parametrize("audio", [np.zeros(8000), np.zeros(0), np.ones(5), 0.1 * np.ones(8000)])
+def test_where_nothing_stands_out_the_whole_clip_counts(audio):
+    assert speech_edges(audio) == (0, len(audio))
+
+
+@given(st.lists(st.integers(-32768, 32767), max_size=600))
+def test_edges_lie_inside_any_clip(samples):
+    first, last = speech_edges(np.array(samples, np.int16))
+    assert 0 <= first <= last <= len(samples)
+    assert last > first or not samples

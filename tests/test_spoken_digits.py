@@ -1,0 +1,152 @@
+"""The digits task: what it trains on, what it is judged by, and what it says when data is missing."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tiny_corpus import TAKES, chord, write_fsdd
+
+from dwindle.audio import SAMPLE_RATE
+from dwindle.audio.corpora import REJECT
+from dwindle.errors import UsageError, UserError
+from dwindle.tasks import TaskOptions, open_task
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """FSDD, the whole archive's layout of Speech Commands, and noise of one second or less."""
+    data = tmp_path_factory.mktemp("data")
+    write_fsdd(data)
+    rng = np.random.default_rng(0)
+    names = [f"{word}/{speaker}_nohash_0" for word in ("seven", "cat") for speaker in ("aa", "bb", "cc", "dd")]
+    for name in [*names, "_background_noise_/hum"]:
+        path = data / "speech_commands" / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sound = rng.standard_normal(3 * SAMPLE_RATE) if "hum" in name else chord(7 if "seven" in name else 12, 1.2, rng)
+        soundfile.write(path, 0.1 * sound, SAMPLE_RATE)
+    for word, listed in (("validation", "bb"), ("testing", "cc")):
+        lines = "".join(f"{name}.wav\n" for name in names if f"/{listed}_" in name)
+        (data / "speech_commands" / f"{word}_list.txt").write_text(lines)
+    return data
+
+
+def opened(data_dir, *corpora: str, **more):
+    return open_task("spoken_digits", TaskOptions(data_dir, corpora or None, **more))
+
+
+def oracle(task, sets) -> dict[bytes, int]:
+    """The right class of each clip, by its samples."""
+    known = {}
+    for clips in sets.values():
+        for audio, label in zip(clips.audio, clips.labels, strict=True):
+            known[audio.numpy().tobytes()] = task.class_numbers[label]
+    return known
+
+
+def test_the_whole_archive_and_fsdd_are_parted_by_use(tiny):
+    task = opened(tiny, "fsdd", "speech_commands")
+    assert task.labels == (*"0123456789", REJECT)
+    assert {name: len(clips.labels) for name, clips in task.data.validation.items()} == {
+        "fsdd_validation": 30, "unseen_speakers": 1, "other_words_validation": 1
+    }  # fmt: skip
+    assert {name: len(clips.labels) for name, clips in task.data.tests.items()} == {
+        "fsdd_test": 30, "speech_commands_test": 1, "other_words_test": 1
+    }  # fmt: skip
+    trained = [clip for clip in task.data.training.clips if clip.corpus == "fsdd"]
+    assert len(trained) == 30 * len([take for take in TAKES if take >= 10])
+    assert {clip.speaker for clip in task.data.training.clips if clip.corpus == "other_words"} == {"aa", "dd"}
+    assert sum(clip.corpus == "noise" for clip in task.data.training.clips) == 3  # a second each
+    assert task.data.calibration == "unseen_speakers"
+
+
+def test_a_perfect_reader_scores_one_and_a_stubborn_one_its_share(tiny):
+    task = opened(tiny, "fsdd", "speech_commands")
+    right = oracle(task, {**task.data.validation, **task.data.tests})
+
+    def perfect(audio):
+        classes = torch.tensor([right[row.numpy().tobytes()] for row in audio])
+        return 20.0 * torch.nn.functional.one_hot(classes, 11)
+
+    scores = task.evaluate(perfect)
+    assert {name: score.share for name, score in scores.items()} == dict.fromkeys(scores, 1.0)
+    assert {"other_words_validation_rejected", "other_words_test_rejected"} <= set(scores)
+    assert task.validate(perfect).share == 1.0
+    stubborn = task.validate(lambda audio: torch.eye(11)[[3] * len(audio)])
+    assert (stubborn.correct, stubborn.count) == (3, 32)
+
+
+def test_one_speaker_is_held_out_of_training_and_judged_apart(tiny):
+    task = opened(tiny, "fsdd", hold_out_speaker="theo")
+    assert {clip.speaker for clip in task.data.training.clips if clip.corpus == "fsdd"} == {"george", "lucas"}
+    assert set(task.data.tests["held_out_speaker"].speakers) == {"theo"}
+    assert len(task.data.tests["held_out_speaker"].labels) == 60
+
+
+def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):
+    task = opened(tiny, "fsdd")
+    batches = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        batches.append(task.augment(next(iter(task.training_batches(16)))))
+    assert all(torch.equal(batches[0][name], batches[1][name]) for name in batches[0])
+    assert batches[0]["audio"].shape != batches[2]["audio"].shape
+    assert batches[0]["audio"].shape[0] == 16
+    assert batches[0]["strings"].shape == (2, 18_000)
+
+
+@pytest.mark.parametrize(
+    ("corpora", "complaint"),
+    [
+        (("fsdd",), "no recordings of fsdd there: get it with: python -m dwindle.data fetch fsdd"),
+        (("fsdd", "negatives"), "no recordings of fsdd"),
+        ((), "no spoken digits there: get some with: python -m dwindle.data fetch fsdd"),
+    ],
+)
+def test_missing_data_names_the_command_that_fetches_it(tmp_path, corpora, complaint):
+    with pytest.raises(UserError, match=complaint):
+        opened(tmp_path, *corpora)
+
+
+def test_flags_that_make_no_sense(tiny, tmp_path):
+    with pytest.raises(UsageError, match="unknown corpus 'fsd': choose from fsdd, speech_commands"):
+        opened(tiny, "fsd")
+    with pytest.raises(UsageError, match="--words_dir belongs to --task own_words"):
+        opened(tiny, "fsdd", words_dir=tmp_path)
+    with pytest.raises(UserError, match="no speaker 'nobody' to hold out"):
+        opened(tiny, "fsdd", hold_out_speaker="nobody")
+
+
+def test_digits_that_are_all_on_one_side_are_told(tmp_path):
+    folder = write_fsdd(tmp_path)
+    for path in folder.glob("*_5.wav"):
+        path.unlink()
+    with pytest.raises(UserError, match="no digits for validation are left in fsdd: choose more --corpora"):
+        opened(tmp_path, "fsdd")
+
+
+@pytest.mark.slow
+def test_the_real_data_gives_every_set_with_noise_at_its_level(data_dir):
+    task = opened(data_dir, "fsdd", "speech_commands", "negatives", hold_out_speaker="theo")
+    sizes = {name: len(clips.labels) for name, clips in {**task.data.validation, **task.data.tests}.items()}
+    assert sizes["unseen_speakers"] == sizes["noise_10_db"] == 1532
+    assert sizes["held_out_speaker"] == 500
+    assert sizes["fsdd_test"] == 250
+    assert min(sizes.values()) > 20
+    clean = task.data.validation["unseen_speakers"].audio
+    quiet, loud = (task.data.tests[f"noise_{level}_db"].audio - clean for level in (20, 0))
+    difference_db = 10 * torch.log10(loud.square().mean(1) / quiet.square().mean(1))
+    torch.testing.assert_close(difference_db, torch.full((1532,), 20.0), atol=0.5, rtol=0)
+    validation_noise = {clip.path.name for clip in task.data.noises.clips}
+    assert not any(name.startswith("3-") for name in validation_noise)
+
+
+def test_only_the_chosen_task_is_imported():
+    check = (
+        "import sys, dwindle.tasks\n"
+        "sys.exit(', '.join(m for m in sys.modules if m.startswith('dwindle.tasks.spoken')) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

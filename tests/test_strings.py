@@ -1,0 +1,130 @@
+"""Running speech made of single words: what is spelled is what is heard, in that order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dwindle.audio import SAMPLE_RATE
+from dwindle.audio.corpora import REJECT, Clip
+from dwindle.audio.store import FULL_SCALE, ClipStore
+from dwindle.audio.strings import (
+    LEVEL_SPREAD_DB,
+    LONGEST_TAIL_SAMPLES,
+    MOST_WORDS,
+    OTHER_WORD_SHARE,
+    OVERLAP_SAMPLES,
+    StringMaker,
+)
+
+CLASSES = {"low": 0, "high": 1, REJECT: 2}
+HZ = {"low": 500, "high": 1500, REJECT: 3000}
+WINDOW = SAMPLE_RATE * 9 // 4
+
+
+def store(*words: tuple[str, str, str, float]) -> ClipStore:
+    """Clips of (label, speaker, corpus, seconds), each label a tone of its own, at very different levels."""
+    sounds = [
+        (10 ** (n % 3 - 1) * 3000 * np.sin(2 * np.pi * HZ[label] * np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE))
+        for n, (label, _, _, seconds) in enumerate(words)
+    ]
+    ends = np.cumsum([len(sound) for sound in sounds])
+    bounds = np.stack([ends - [len(sound) for sound in sounds], ends], axis=1)
+    clips = [Clip(Path(label), label, speaker, corpus, "train") for label, speaker, corpus, _ in words]
+    return ClipStore(clips, np.concatenate(sounds).astype(np.int16), bounds, bounds)
+
+
+WORDS = [
+    *[(label, speaker, "words", 0.3) for label in ("low", "high") for speaker in ("anna", "bob", "cy")],
+    (REJECT, "dora", "other_words", 0.3),
+    (REJECT, "hum", "noise", 0.3),
+]
+
+
+def test_the_spelling_is_what_is_heard():
+    """Words with gaps between them are found again by their tones, in order."""
+    maker = StringMaker(store(*WORDS[:6]), CLASSES, WINDOW)
+    strings = maker.draw(60, np.random.default_rng(0))
+    for audio, spelling, length in zip(strings.audio, strings.spelling, strings.lengths, strict=True):
+        power = {
+            label: np.abs(np.convolve(audio, np.exp(2j * np.pi * HZ[label] * np.arange(400) / SAMPLE_RATE), "same"))
+            for label in ("low", "high")
+        }
+        seconds = {label: (power[label] > 0.3 * power[label].max()).sum() / SAMPLE_RATE for label in power}
+        said = [list(CLASSES)[number] for number in spelling[:length]]
+        for label in ("low", "high"):
+            if label in said:
+                assert power[label].max() > 3
+                assert seconds[label] > 0.15
+            else:  # at most the beginning of a word that the window cut off
+                earlier = power[label][: -LONGEST_TAIL_SAMPLES - OVERLAP_SAMPLES - 400]
+                assert earlier.max() < 0.3 * max(other.max() for other in power.values())
+
+
+@settings(max_examples=30)
+@given(count=st.integers(1, 8), seed=st.integers(0, 2**32))
+def test_shapes_lengths_levels_and_seeds(count, seed):
+    maker = StringMaker(store(*WORDS), CLASSES, WINDOW)
+    strings, again = (maker.draw(count, np.random.default_rng(seed)) for _ in range(2))
+    assert len(strings.audio) == count
+    assert SAMPLE_RATE <= strings.audio.shape[1] <= WINDOW
+    assert strings.audio.dtype == np.float32
+    assert strings.spelling.shape == (count, MOST_WORDS)
+    assert ((strings.lengths >= 1) & (strings.lengths <= MOST_WORDS)).all()
+    assert np.isfinite(strings.audio).all()
+    np.testing.assert_array_equal(strings.audio, again.audio)
+    np.testing.assert_array_equal(strings.spelling, again.spelling)
+    loudest = 2 * 0.05 * np.sqrt(2) * 10 ** (LEVEL_SPREAD_DB / 20)  # two words may overlap
+    assert np.abs(strings.audio).max() <= loudest * 1.05
+
+
+def test_long_runs_say_every_class_mostly_in_one_voice_and_never_noise():
+    maker = StringMaker(store(*WORDS), CLASSES, WINDOW)
+    strings = maker.draw(400, np.random.default_rng(1))
+    said = np.concatenate([row[:length] for row, length in zip(strings.spelling, strings.lengths, strict=True)])
+    shares = np.bincount(said, minlength=3) / len(said)
+    assert shares[2] == pytest.approx(OTHER_WORD_SHARE, abs=0.06)
+    assert shares[0] == pytest.approx(shares[1], abs=0.08)
+    assert maker.others == [6]  # noise is no word
+    assert 1 <= strings.lengths.min() < 3 < strings.lengths.max()
+
+
+def test_half_of_the_strings_end_soon_after_a_word():
+    maker = StringMaker(store(*WORDS[:6]), CLASSES, WINDOW)
+    ended = [
+        sum(
+            np.abs(row[-LONGEST_TAIL_SAMPLES:]).max() > 0.01
+            for row in maker.draw(20, np.random.default_rng(seed)).audio
+        )
+        for seed in range(20)
+    ]
+    assert 160 < sum(ended) < 360  # of 400: those that are cut, and some that are full
+
+
+def test_a_phrase_longer_than_the_window_is_cut_and_still_rejected():
+    words = [("low", "a", "words", 0.3), (REJECT, "b", "wake_words", 1.7)]
+    maker = StringMaker(store(*words), CLASSES, SAMPLE_RATE * 5 // 4)
+    strings = maker.draw(100, np.random.default_rng(3))
+    said = [row[:length].tolist() for row, length in zip(strings.spelling, strings.lengths, strict=True)]
+    assert sum(CLASSES[REJECT] in words for words in said) > 20
+
+
+def test_rare_speakers_are_heard_and_common_ones_not_too_often():
+    words = [("low", "common", "words", 0.3)] * 100 + [("high", "rare", "words", 0.3)]
+    maker = StringMaker(store(*words), CLASSES, WINDOW)
+    assert dict(zip(maker.speakers, maker.odds, strict=True)) == pytest.approx({"common": 10 / 11, "rare": 1 / 11})
+
+
+def test_clicks_and_sentences_are_no_words_and_leave_silence():
+    maker = StringMaker(store(("low", "a", "words", 0.05), ("high", "a", "words", 1.5)), CLASSES, WINDOW)
+    strings = maker.draw(3, np.random.default_rng(0))
+    assert strings.lengths.tolist() == [0, 0, 0]
+    assert not strings.audio.any()
+
+
+def test_silence_stays_silent():
+    quiet = store(("low", "a", "words", 0.3))
+    maker = StringMaker(ClipStore(quiet.clips, quiet.samples * 0, quiet.bounds, quiet.edges), CLASSES, WINDOW)
+    assert np.abs(maker.draw(2, np.random.default_rng(0)).audio).max() < 1 / FULL_SCALE
