@@ -1,0 +1,70 @@
+"""What live streams cost: how many one core carries, measured by running them, and whether memory grows."""
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from bench.streams import Stream
+from dwindle.audio import SAMPLE_RATE
+from dwindle.runtime.recogniser import Recogniser
+from dwindle.runtime.stream import RealTimeInference
+
+TRIAL_S = 6.0
+CHUNK_S = 0.04
+LATEST_S = 0.04  # a stream that lags by more than a chunk is not carried
+HOUR_S, MINUTE_S = 3600, 60
+
+
+def streams_per_core(model: Path, speech: Sequence[Stream]) -> int:
+    """The most streams that one thread serves in real time without ever falling a chunk behind."""
+    carried, step = 0, 128
+    while step >= 8:
+        if _carries(model, speech, carried + step):
+            carried += step
+        else:
+            step //= 2
+    return carried
+
+
+def _carries(model: Path, speech: Sequence[Stream], count: int) -> bool:
+    recogniser = Recogniser(model)
+    sound = np.concatenate([stream.samples for stream in speech[:60]])
+    chunk = round(CHUNK_S * SAMPLE_RATE)
+    rng = np.random.default_rng(0)
+    listeners = [(RealTimeInference(recogniser), int(rng.integers(len(sound)))) for _ in range(count)]
+    started = time.perf_counter()
+    for tick in range(round(TRIAL_S / CHUNK_S)):
+        due = started + tick * CHUNK_S
+        if time.perf_counter() - due > LATEST_S:
+            return False
+        time.sleep(max(0.0, due - time.perf_counter()))
+        for inference, offset in listeners:
+            at = (offset + tick * chunk) % (len(sound) - chunk)
+            inference.process(sound[at : at + chunk])
+    return True
+
+
+def memory_of_an_hour(model: Path, speech: Sequence[Stream]) -> dict[str, float]:
+    """Resident megabytes of a fresh process, after a minute of sound and after an hour."""
+    sound = np.concatenate([stream.samples for stream in speech])[: MINUTE_S * SAMPLE_RATE]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_memory_of_an_hour, model, sound).result()
+
+
+def _memory_of_an_hour(model: Path, minute: np.ndarray) -> dict[str, float]:
+    inference, heard = RealTimeInference(Recogniser(model)), {}
+    for played in range(HOUR_S // MINUTE_S):
+        for at in range(0, len(minute), 80):
+            inference.process(minute[at : at + 80])
+        if played == 0:
+            heard["after_a_minute"] = _resident_mb()
+    return heard | {"after_an_hour": _resident_mb()}
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 2**20

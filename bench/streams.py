@@ -1,0 +1,183 @@
+"""Long streams out of real clips, with the truth: which word is said when, and where its last sample is."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from dwindle.audio import SAMPLE_RATE
+from dwindle.audio.corpora import REJECT, TEST, VALIDATION, Clip, fsdd, negatives, noise, speech_commands
+from dwindle.audio.reading import read_audio
+from dwindle.audio.speech_edges import MARGIN_MS, speech_edges
+
+PEAK = 0.5
+FLOOR_DB = -75.0  # a quiet room, so that a gap is not digital silence
+FADE_MS = 5
+LEAD_S = 0.5  # before the first word and after the last
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A word in a stream; no label for one that is not a digit."""
+
+    label: str | None
+    start_s: float
+    end_s: float
+
+
+@dataclass
+class Stream:
+    """Sound and its truth."""
+
+    samples: np.ndarray
+    words: list[Spoken]
+
+    @property
+    def digits(self) -> list[str]:
+        return [word.label for word in self.words if word.label is not None]
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+
+def clips_of(data_dir: Path, corpus: str, split: str) -> list[Clip]:
+    """Digits of one side: FSDD's test or validation takes, or Speech Commands' validation speakers."""
+    if corpus == "fsdd":
+        return [clip for clip in fsdd(data_dir) if clip.split == split]
+    return [clip for clip in speech_commands(data_dir) if clip.split == VALIDATION and clip.label != REJECT]
+
+
+def fsdd_streams(data_dir: Path, gap_s: float, split: str, share: float) -> list[Stream]:
+    """Every clip of the split once, one speaker per stream."""
+    rng = np.random.default_rng(0)
+    return _strings(_parts(clips_of(data_dir, "fsdd", split), 10, share, rng), (gap_s, gap_s), rng)
+
+
+def unpaused_streams(data_dir: Path, share: float) -> list[Stream]:
+    """Unseen speakers without pauses: overlaps of up to 60 ms, gaps of up to 150 ms."""
+    rng = np.random.default_rng(1)
+    return _strings(_parts(clips_of(data_dir, "speech_commands", VALIDATION), 6, share, rng), (-0.06, 0.15), rng)
+
+
+def spaced_streams(data_dir: Path, share: float) -> list[Stream]:
+    """Unseen speakers as they dictate."""
+    rng = np.random.default_rng(2)
+    return _strings(_parts(clips_of(data_dir, "speech_commands", VALIDATION), 6, share, rng), (0.2, 1.0), rng)
+
+
+def mixed_streams(data_dir: Path, share: float) -> list[Stream]:
+    """Digits of unseen speakers with as many other words among them."""
+    rng = np.random.default_rng(3)
+    parts = _parts(clips_of(data_dir, "speech_commands", VALIDATION), 6, share, rng)
+    others = _foreign_clips(data_dir)
+    mixed = []
+    for part in parts:
+        both = [*part, *(others[index] for index in rng.choice(len(others), len(part), replace=False))]
+        mixed.append([both[index] for index in rng.permutation(len(both))])
+    return _strings(mixed, (0.1, 0.6), rng)
+
+
+def foreign_streams(data_dir: Path, share: float) -> list[Stream]:
+    """Speech without a digit in it."""
+    rng = np.random.default_rng(4)
+    clips = _foreign_clips(data_dir)
+    order = rng.permutation(len(clips))[: round(share * len(clips))]
+    parts = [[clips[index] for index in order[at : at + 40]] for at in range(0, len(order), 40)]
+    return _strings(parts, (0.1, 0.6), rng)
+
+
+def noise_streams(data_dir: Path, seconds: float) -> list[Stream]:
+    """Minutes with two noises at a time, at drawn levels, and no one speaking."""
+    rng = np.random.default_rng(5)
+    noises, minutes = _noises(data_dir), []
+    for _ in range(max(1, round(seconds / 60))):
+        minute = np.zeros(60 * SAMPLE_RATE, np.float32)
+        for _ in range(2):
+            parts = [noises[index] for index in rng.integers(len(noises), size=13)]
+            minute += 10 ** (rng.uniform(-30, 0) / 20) * np.resize(np.concatenate(parts), len(minute))
+        minutes.append(Stream(np.clip(minute, -1, 1), []))
+    return minutes
+
+
+def with_noise(streams: Sequence[Stream], data_dir: Path, snr_db: float) -> list[Stream]:
+    """The same streams in noisy places; the ratio is that of the spoken parts to the noise."""
+    rng = np.random.default_rng(6)
+    noises = _noises(data_dir)
+    noisy = []
+    for stream in streams:
+        said = [stream.samples[round(w.start_s * SAMPLE_RATE) : round(w.end_s * SAMPLE_RATE)] for w in stream.words]
+        background = np.resize(noises[rng.integers(len(noises))], len(stream.samples))
+        ratio = np.mean(np.square(np.concatenate(said))) / max(float(np.mean(np.square(background))), 1e-12)
+        samples = stream.samples + background * np.sqrt(ratio * 10 ** (-snr_db / 10), dtype=np.float32)
+        noisy.append(Stream(samples * (PEAK / np.abs(samples).max()), stream.words))
+    return noisy
+
+
+def _foreign_clips(data_dir: Path) -> list[Clip]:
+    """The side of the negatives that nothing is trained on or chosen by."""
+    return [clip for clip in negatives(data_dir) if clip.split == TEST]
+
+
+def _noises(data_dir: Path) -> list[np.ndarray]:
+    return [_sound(clip.path) for clip in noise(data_dir) if clip.split == VALIDATION]
+
+
+def _strings(parts: Sequence[Sequence[Clip]], gaps_s: tuple[float, float], rng: np.random.Generator) -> list[Stream]:
+    return [_string(part, rng.uniform(*gaps_s, size=len(part)), rng) for part in parts]
+
+
+def _string(clips: Sequence[Clip], gaps_s: Sequence[float], rng: np.random.Generator) -> Stream:
+    """The clips one after the other, without the silence around them; a negative gap lets neighbours overlap."""
+    margin = MARGIN_MS * SAMPLE_RATE // 1000
+    placed, at = [], round(LEAD_S * SAMPLE_RATE)
+    for clip, gap_s in zip(clips, gaps_s, strict=True):
+        samples = _sound(clip.path)
+        word = _faded(samples[slice(*speech_edges(samples))])
+        placed.append((at, word, None if clip.label == REJECT else clip.label))
+        at += len(word) + round(gap_s * SAMPLE_RATE)
+    length = max(start + len(word) for start, word, _ in placed) + round(LEAD_S * SAMPLE_RATE)
+    mixed = np.zeros(length, np.float32)
+    for start, word, _ in placed:
+        mixed[start : start + len(word)] += word
+    mixed *= PEAK / max(float(np.abs(mixed).max()), 1e-6)
+    mixed += 10 ** (FLOOR_DB / 20) * rng.standard_normal(length).astype(np.float32)
+    words = [
+        # the last sample is the last that stands out of the background: the margin after it is no word
+        Spoken(label, (start + margin) / SAMPLE_RATE, (start + len(word) - margin) / SAMPLE_RATE)
+        for start, word, label in placed
+    ]
+    return Stream(mixed, words)
+
+
+def _parts(clips: Sequence[Clip], words: int, share: float, rng: np.random.Generator) -> list[list[Clip]]:
+    """Shuffled strings of one voice each; what is left over of all voices shares strings."""
+    by_speaker = defaultdict(list)
+    for index in rng.permutation(len(clips)):
+        by_speaker[clips[index].speaker].append(clips[index])
+    parts, left_over = [], []
+    for speaker in sorted(by_speaker):
+        own = by_speaker[speaker]
+        whole = len(own) // words * words
+        parts += [own[at : at + words] for at in range(0, whole, words)]
+        left_over += own[whole:]
+    parts += [left_over[at : at + words] for at in range(0, len(left_over), words)]
+    order = rng.permutation(len(parts))[: max(1, round(share * len(parts)))]
+    return [parts[index] for index in order]
+
+
+@cache
+def _sound(path: Path) -> np.ndarray:
+    return read_audio(path)
+
+
+def _faded(samples: np.ndarray) -> np.ndarray:
+    fade = min(FADE_MS * SAMPLE_RATE // 1000, len(samples) // 2)
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    shaped = samples.copy()
+    shaped[:fade] *= ramp
+    shaped[len(shaped) - fade :] *= ramp[::-1]
+    return shaped

@@ -1,0 +1,1 @@
+"""What ships: recogniser, voice activity, stream, microphone; numpy and onnxruntime, never torch."""

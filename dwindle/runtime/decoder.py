@@ -1,0 +1,79 @@
+"""Reading words out of the newest second of sound: the frames propose a word, the pooled answer confirms it.
+
+The frames tell words apart that are said without a pause; the pooled answer knows better what is no word at all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dwindle.runtime.recogniser import REJECT, Recogniser
+
+HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
+LOOK_AHEAD_FRAMES = 7  # later frames that a frame's reading may see: words peak early, so answers still come in time
+OLDEST_DOUBT_FRAMES = 10  # for so long a doubtful word may wait for more sound
+PROPOSED = 0.2  # probability from which a frame proposes a word
+RELEASED = 0.1  # below it a word is over, and may be said again
+CLOSE_S = 0.5  # the newest sound, with little beside the word in it
+WIDE_S = 0.5  # before the word's frame, for what the word may be a part of
+MARGIN_S = 0.128  # of silence about the wider cut, as about an isolated word
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A word that is certain now: its class, how certain, and how many frames ago it peaked."""
+
+    index: int
+    confidence: float
+    frames_ago: float
+
+
+class FrameDecoder:
+    """Sees every run of the network on the newest sound, and says each word once."""
+
+    def __init__(self, recogniser: Recogniser):
+        self._recogniser = recogniser
+        labels = recogniser.labels
+        self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
+        self._rejects = [index for index, label in enumerate(labels) if label == REJECT]
+        rate = recogniser.sample_rate
+        self._close_samples, self._wide_samples = round(CLOSE_S * rate), round(WIDE_S * rate)
+        self._margin = np.zeros(round(MARGIN_S * rate), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new recording, or go on after silence."""
+        self._held: int | None = None  # the word being said, proposed already
+        self._doubtful: tuple[int, float] | None = None  # proposed, not confirmed: the word, and how many frames ago
+
+    def read(self, window: np.ndarray, unread: int) -> list[Hit]:
+        """The words that the newest sound makes certain, after one more hop; so many of its frames are unread."""
+        frames = self._recogniser.frames(window, OLDEST_DOUBT_FRAMES + unread)
+        hits = []
+        if self._doubtful:
+            word, frames_ago = self._doubtful
+            hits += self._confirmed(window, frames, word, frames_ago + HOP_FRAMES)
+        for frames_ago in range(LOOK_AHEAD_FRAMES + unread - 1, LOOK_AHEAD_FRAMES - 1, -1):
+            frame = frames[-1 - frames_ago]
+            if self._held is not None and frame[self._held] < RELEASED:
+                self._held = None
+            best = int(self._words[frame[self._words].argmax()])
+            if best != self._held and frame[best] >= max(PROPOSED, frame[self._rejects].max(initial=0.0)):
+                self._held = best
+                hits += self._confirmed(window, frames, best, frames_ago)
+        return hits
+
+    def _confirmed(self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float) -> list[Hit]:
+        """The word, when both readings together make it certain; else it stays in doubt for a while."""
+        newest = len(frames) - 1 - int(frames_ago)
+        peak = float(frames[newest : newest + 2, word].max())
+        since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
+        wide = np.concatenate([self._margin, window[-self._wide_samples - since_peak :], self._margin])
+        rejected = [self._recogniser.pooled(cut)[self._rejects].sum() for cut in (window[-self._close_samples :], wide)]
+        confidence = float(np.sqrt(peak) * np.prod(1 - np.array(rejected)))
+        self._doubtful = None
+        if confidence >= self._recogniser.threshold:
+            return [Hit(word, confidence, frames_ago)]
+        if frames_ago + HOP_FRAMES <= OLDEST_DOUBT_FRAMES:
+            self._doubtful = word, frames_ago
+        return []

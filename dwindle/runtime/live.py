@@ -1,0 +1,43 @@
+"""Listening: sound as it comes, words as they are understood."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Protocol
+
+import numpy as np
+
+from dwindle.runtime.display import Display
+from dwindle.runtime.event import WordEvent
+from dwindle.runtime.processor import AudioProcessor
+from dwindle.runtime.stream import RealTimeInference
+
+
+class Source(Protocol):
+    """Where live sound comes from: a microphone, a file against a clock, a pipe."""
+
+    rate: int
+    overflows: int
+    samples_lost: int
+
+    def chunks(self) -> Iterator[np.ndarray]: ...
+
+    def seconds_captured(self) -> float: ...
+
+
+def listen(source: Source, inference: RealTimeInference, display: Display) -> None:
+    """Until the source ends or fails, or Ctrl-C; the summary is shown in every case."""
+    processor = AudioProcessor(source.rate, inference.recogniser.sample_rate)
+
+    def show(events: list[WordEvent]) -> None:
+        for event in events:
+            waited_ms = (source.seconds_captured() - event.end_s) * 1000
+            display.word(event, max(waited_ms, event.latency_ms))
+
+    try:
+        with suppress(KeyboardInterrupt):  # how a person ends it
+            for chunk in source.chunks():
+                show(inference.process(processor.process(chunk)))
+                display.state(processor, inference.voice_active, source.overflows, source.samples_lost)
+            show(inference.process(processor.finish()) + inference.finish())
+    finally:
+        display.summary(processor.seconds_heard, source.overflows, source.samples_lost)

@@ -1,0 +1,78 @@
+"""Sound that is not a microphone's, sent down the same path: a file against a clock, or PCM from a pipe."""
+
+import struct
+import time
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from dwindle.errors import UserError
+from dwindle.runtime.ring import SampleRing
+
+BLOCK_S = 0.01  # what a sound card would deliver at a time
+
+
+class Player:
+    """Blocks go through a ring as a sound card's do: as fast as they are read, or, in real time, when they are due."""
+
+    def __init__(self, blocks: Iterable[np.ndarray], rate: int, realtime: bool = False):
+        self.rate = rate
+        self._blocks = blocks
+        self._realtime = realtime
+        self._ring = SampleRing(rate)
+        self.overflows = self.samples_lost = 0  # a clock that waits for its reader loses nothing
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """All the sound, in blocks of 10 ms."""
+        size = round(BLOCK_S * self.rate)
+        started = time.perf_counter()
+        for block in self._blocks:
+            for at in range(0, len(block), size):
+                part = block[at : at + size]
+                if self._realtime:
+                    due_s = (self._ring.written + len(part)) / self.rate
+                    time.sleep(max(0.0, started + due_s - time.perf_counter()))
+                self._ring.write(part[:, None])
+                yield self._ring.read(0)
+
+    def seconds_captured(self) -> float:
+        """The stream's clock, now."""
+        return self._ring.seconds_captured(self.rate)
+
+
+def pcm_blocks(pipe: BinaryIO, rate: int) -> tuple[int, Iterator[np.ndarray]]:
+    """16-bit mono from a pipe, raw or with the WAV header that arecord writes; (its rate, its blocks)."""
+    start = pipe.read(12)
+    if start[:4] == b"RIFF" and start[8:] == b"WAVE":
+        rate, start = _wav_rate(pipe), b""
+    return rate, _blocks(pipe, start, round(rate * BLOCK_S) * 2)
+
+
+def _blocks(pipe: BinaryIO, rest: bytes, size: int) -> Iterator[np.ndarray]:
+    heard = 0
+    while data := pipe.read1(size):
+        rest += data
+        whole = len(rest) // 2 * 2
+        heard += whole
+        yield np.frombuffer(rest[:whole], "<i2").astype(np.float32) / 32_768
+        rest = rest[whole:]
+    if not heard:
+        raise UserError("nothing came in on standard input: arecord -f S16_LE -r 16000 | python infer.py -")
+
+
+def _wav_rate(pipe: BinaryIO) -> int:
+    """Read up to the first sample; what is not 16-bit mono PCM is refused."""
+    rate = 0
+    while header := pipe.read(8):
+        name, size = struct.unpack("<4sI", header.ljust(8, b"\0"))
+        if name == b"data":
+            break
+        body = pipe.read(size + size % 2)
+        if name == b"fmt " and len(body) >= 16:
+            _, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
+            if (channels, bits) != (1, 16):
+                raise UserError(f"standard input has {channels} channels of {bits} bits: arecord -f S16_LE -c 1")
+    if not rate:
+        raise UserError("standard input starts like a WAV file but states no format")
+    return rate

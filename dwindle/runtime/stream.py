@@ -1,0 +1,108 @@
+"""Running sound to words: fixed hops, counted from the first sample, so that every chunking gives the same events."""
+
+import math
+import time
+
+import numpy as np
+
+from dwindle.runtime.decoder import HOP_FRAMES, LOOK_AHEAD_FRAMES, OLDEST_DOUBT_FRAMES, FrameDecoder, Hit
+from dwindle.runtime.event import WordEvent
+from dwindle.runtime.extent import BRIDGED_STEPS, STEP_S, powers, word_extent
+from dwindle.runtime.recogniser import Recogniser
+from dwindle.runtime.vad import VoiceActivityDetector
+
+WINDOW_S = 0.768  # what each run of the network sees: the newest sound
+HANGOVER_S = 0.1  # of silence after the last voiced frame that is read as closely as speech
+PRE_ROLL_S = 0.4  # frames before the first voiced one that are read after all: soft onsets
+
+
+class RealTimeInference:
+    """Feed it sound at the recogniser's rate, in any chunks; it returns words as soon as they are certain."""
+
+    def __init__(self, recogniser: Recogniser, detector: VoiceActivityDetector | None = None):
+        self.recogniser = recogniser
+        self.detector = detector or VoiceActivityDetector(sample_rate=recogniser.sample_rate)
+        self._rate = recogniser.sample_rate
+        self._frame = recogniser.frame_samples
+        self._hop = round(HOP_FRAMES * self._frame)
+        self._window_samples = round(WINDOW_S * self._rate / self._frame) * self._frame
+        self._hangover_samples = round(HANGOVER_S * self._rate) + OLDEST_DOUBT_FRAMES * self._frame
+        self._pre_roll_samples = round(PRE_ROLL_S * self._rate)
+        self._decoder = FrameDecoder(recogniser)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new recording."""
+        self.detector.reset()
+        self._decoder.reset()
+        self._rest = np.zeros(0, np.float32)
+        self._window = np.zeros(self._window_samples, np.float32)
+        self._position = 0  # samples judged so far
+        self._read_until = 0  # where the newest frame ends that was read
+        self._voiced_until: float = -math.inf
+        self._newest: WordEvent | None = None
+        self._newest_heard_s = 0.0
+        self._newest_floor = 0.0  # power below which the newest word has ended
+
+    @property
+    def voice_active(self) -> bool:
+        """Whether the newest hop was taken for speech, or followed speech closely."""
+        return self._position - self._voiced_until <= self._hangover_samples
+
+    @property
+    def position_s(self) -> float:
+        """How much of the stream has been judged."""
+        return self._position / self._rate
+
+    def process(self, samples: np.ndarray) -> list[WordEvent]:
+        """The words that these samples make certain."""
+        samples = np.concatenate([self._rest, samples])
+        whole = len(samples) // self._hop * self._hop
+        self._rest = samples[whole:]
+        return [event for hop in samples[:whole].reshape(-1, self._hop) for event in self._judge(hop)]
+
+    def finish(self) -> list[WordEvent]:
+        """The words that only the end makes certain: as if silence followed."""
+        hops = math.ceil(OLDEST_DOUBT_FRAMES / HOP_FRAMES) + 1
+        return self.process(np.zeros(hops * self._hop - len(self._rest), np.float32))
+
+    def _judge(self, hop: np.ndarray) -> list[WordEvent]:
+        started = time.perf_counter()
+        self._follow_newest(hop)
+        self._window = np.concatenate([self._window[len(hop) :], hop])
+        self._position += len(hop)
+        if any(self.detector.process(hop)):
+            self._voiced_until = self._position
+        if not self.voice_active:
+            return []
+        readable = self._position - LOOK_AHEAD_FRAMES * self._frame
+        oldest = readable - self._pre_roll_samples
+        if oldest > self._read_until:  # silence lay between
+            self._decoder.reset()
+            self._read_until = oldest
+        unread = math.ceil(max(0, readable - self._read_until) / self._frame)
+        self._read_until = max(self._read_until, readable)
+        return [self._event(hit, started) for hit in self._decoder.read(self._window, unread)]
+
+    def _event(self, hit: Hit, started: float) -> WordEvent:
+        levels = powers(self._window, self._rate)
+        origin_s = self.position_s - len(levels) * STEP_S
+        heard_s = self.position_s - (hit.frames_ago + 0.5) * self._frame / self._rate
+        at = min(max(int((heard_s - origin_s) / STEP_S), 0), len(levels) - 1)
+        earliest = min(max(round((self._newest_heard_s - origin_s) / STEP_S), 0), at)
+        start, end, self._newest_floor = word_extent(levels, at, earliest)
+        start_s, end_s = max(0.0, origin_s + start * STEP_S), origin_s + end * STEP_S
+        if self._newest:
+            self._newest.end_s = min(self._newest.end_s, start_s)
+        label = self.recogniser.labels[hit.index]
+        compute_ms = (time.perf_counter() - started) * 1000
+        self._newest = WordEvent(label, start_s, end_s, hit.confidence, self.position_s, compute_ms)
+        self._newest_heard_s = heard_s
+        return self._newest
+
+    def _follow_newest(self, hop: np.ndarray) -> None:
+        """The newest word's end moves along for as long as it sounds on."""
+        if self._newest and self.position_s - self._newest.end_s <= BRIDGED_STEPS * STEP_S:
+            sounding = np.flatnonzero(powers(hop, self._rate) > self._newest_floor)
+            if len(sounding):
+                self._newest.end_s = self.position_s + (int(sounding[-1]) + 1) * STEP_S

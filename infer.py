@@ -1,0 +1,270 @@
+"""Stage 4: listen. Sound in, digits out, with nothing but the runtime requirements.
+
+python infer.py clip.wav other.flac folder/          what is said in them
+python infer.py --mic                                live; Ctrl-C ends it
+arecord -f S16_LE -r 16000 | python infer.py -       live, from a pipe
+python infer.py --stream file.wav                    a file down the live path, as fast as it goes
+python infer.py --isolated --evaluate manifest.csv   how good the answers are
+"""
+
+import argparse
+import json
+import multiprocessing
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from tqdm import tqdm
+
+from dwindle.audio.corpora import sound_files
+from dwindle.audio.reading import stream_audio
+from dwindle.audio.speech_edges import speech_edges
+from dwindle.errors import UserError, run
+from dwindle.manifest import as_table, read_manifest, score
+from dwindle.runtime.display import Display
+from dwindle.runtime.event import as_text
+from dwindle.runtime.live import listen
+from dwindle.runtime.microphone import Microphone, input_devices, quiet_sound_libraries
+from dwindle.runtime.player import Player, pcm_blocks
+from dwindle.runtime.processor import AudioProcessor
+from dwindle.runtime.recogniser import Recogniser
+from dwindle.runtime.stream import RealTimeInference
+from dwindle.runtime.vad import KINDS, VoiceActivityDetector
+
+__all__ = ["AudioProcessor", "RealTimeInference", "VoiceActivityDetector"]
+DEFAULT_MODEL = Path(__file__).parent / "artifacts" / "model_int8.onnx"
+PROGRESS_FROM = 20  # files; fewer are done before a bar is read
+LONGEST_ISOLATED_S = 60
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a listener is made from; every worker process makes its own."""
+
+    model: Path
+    threshold: float | None
+    threads: int
+    vad: str
+    isolated: bool
+
+
+class FileListener:
+    """Answers for whole files, one after the other."""
+
+    def __init__(self, settings: Settings):
+        self.recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
+        self._inference = RealTimeInference(
+            self.recogniser, VoiceActivityDetector(settings.vad, self.recogniser.sample_rate)
+        )
+        self._isolated = settings.isolated
+
+    def hear(self, path: str) -> dict[str, Any]:
+        """The answer as a row of JSON; what is wrong with a file is its answer too."""
+        started = time.perf_counter()
+        try:
+            digits = self._one_word(path) if self._isolated else self._all_words(path)
+        except (UserError, OSError) as error:
+            return {"file": path, "error": str(error).removeprefix(f"{path}: ")}
+        latency_ms = round((time.perf_counter() - started) * 1000, 2)
+        text = as_text([digit["digit"] for digit in digits])
+        return {"file": path, "text": text, "digits": digits, "latency_ms": latency_ms}
+
+    def _all_words(self, path: str) -> list[dict[str, Any]]:
+        blocks, rate = native_blocks(path)
+        processor = AudioProcessor(rate, self.recogniser.sample_rate)
+        self._inference.reset()
+        events = [event for block in blocks for event in self._inference.process(processor.process(block))]
+        events += self._inference.process(processor.finish()) + self._inference.finish()
+        return [event.as_json() for event in events]
+
+    def _one_word(self, path: str) -> list[dict[str, Any]]:
+        rate, heard, blocks = self.recogniser.sample_rate, 0, []
+        for block in stream_audio(path, rate):
+            blocks.append(block)
+            heard += len(block)
+            if heard > LONGEST_ISOLATED_S * rate:
+                raise UserError(f"longer than {LONGEST_ISOLATED_S} s: not an isolated word; leave --isolated away")
+        clip = np.concatenate(blocks)
+        begin, end = speech_edges(clip, rate)
+        answer = self.recogniser.classify(_about(clip, (begin + end) // 2, self.recogniser.window_samples))
+        if answer.label is None:
+            return []
+        span = {"start": round(begin / rate, 3), "end": round(end / rate, 3)}
+        return [{"digit": answer.label, **span, "confidence": round(answer.confidence, 4)}]
+
+
+def native_blocks(path: str | Path) -> tuple[Iterator[np.ndarray], int]:
+    """A file at its own rate, in blocks; whatever is wrong with it is said when the first block is asked for."""
+    try:
+        rate = soundfile.info(str(path)).samplerate
+    except (soundfile.LibsndfileError, TypeError):
+        rate = 8_000  # never used: reading the first block explains what is wrong
+    return stream_audio(path, rate), rate
+
+
+def _about(clip: np.ndarray, centre: int, window_samples: int) -> np.ndarray:
+    """A clip longer than the window is cut about its speech, as the network was trained."""
+    start = min(max(centre - window_samples // 2, 0), max(0, len(clip) - window_samples))
+    return clip[start : start + window_samples]
+
+
+_worker: FileListener
+
+
+def _start_worker(settings: Settings) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to explain
+    _worker = FileListener(settings)
+
+
+def _hear_in_worker(path: str) -> dict[str, Any]:
+    return _worker.hear(path)
+
+
+def answers(settings: Settings, paths: Sequence[str], workers: int) -> Iterator[dict[str, Any]]:
+    """One row per file, in the order of the files, with a progress bar when there are many."""
+    listener = FileListener(settings)  # here too: a bad model is one error, not one per worker
+    bar = {"total": len(paths), "unit": "file", "disable": len(paths) < PROGRESS_FROM or None, "leave": False}
+    if min(workers, len(paths)) < 2:
+        yield from tqdm(map(listener.hear, paths), **bar)
+        return
+    spawn = multiprocessing.get_context("spawn")  # the engine's threads do not survive a fork
+    with ProcessPoolExecutor(min(workers, len(paths)), spawn, _start_worker, (settings,)) as pool:
+        yield from tqdm(pool.map(_hear_in_worker, paths, chunksize=4), **bar)
+
+
+def recognise(settings: Settings, inputs: Sequence[str], workers: int, as_json: bool) -> int:
+    """Files and folders, one line each; 1 when any of them failed."""
+    paths, failed = [], 0
+    for name in inputs:
+        found = [str(path) for path in sound_files(Path(name))] if Path(name).is_dir() else [name]
+        if not found:
+            failed += 1
+            print_row({"file": name, "error": "no sound files in this folder"}, as_json)
+        paths += found
+    for row in answers(settings, paths, workers):
+        failed += "error" in row
+        print_row(row, as_json)
+    return 1 if failed else 0
+
+
+def print_row(row: dict[str, Any], as_json: bool) -> None:
+    """One file's answer, for a program or for a person."""
+    if as_json:
+        print(json.dumps(row, ensure_ascii=False), flush=True)
+    elif "error" in row:
+        print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
+    else:
+        words = "  ".join(
+            f"{d['digit']} {d['confidence']:.2f} ({d['start']:.2f}-{d['end']:.2f} s)" for d in row["digits"]
+        )
+        print(f"{row['file']}:  {row['text'] or 'no digit'}   {words}   {row['latency_ms']:.0f} ms", flush=True)
+
+
+def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) -> int:
+    """How good the answers are, corpus by corpus."""
+    entries = read_manifest(manifest, Recogniser(settings.model, settings.threshold).words)
+    rows = list(answers(settings, [str(entry.path) for entry in entries], workers))
+    for row in rows:
+        if "error" in row:
+            print(f"{row['file']}: {row['error']}", file=sys.stderr)
+    usable = [(entry, row) for entry, row in zip(entries, rows, strict=True) if "error" not in row]
+    heard = [[digit["digit"] for digit in row["digits"]] for _, row in usable]
+    report = score([entry for entry, _ in usable], heard, settings.isolated)
+    print(json.dumps({"files_failed": len(rows) - len(usable), "corpora": report}) if as_json else as_table(report))
+    return 1 if len(usable) < len(rows) else 0
+
+
+def hear_live(settings: Settings, arguments: argparse.Namespace) -> None:
+    """The model is loaded first, so that no sound waits for it; then sound is opened, and words come."""
+    recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
+    inference = RealTimeInference(recogniser, VoiceActivityDetector(settings.vad, recogniser.sample_rate))
+    display = Display(arguments.json)
+    if arguments.stream:
+        blocks, rate = native_blocks(arguments.stream)
+        listen(Player(blocks, rate, arguments.realtime), inference, display)
+    elif arguments.inputs == ["-"]:
+        rate, blocks = pcm_blocks(sys.stdin.buffer, arguments.rate)
+        listen(Player(blocks, rate), inference, display)
+    else:
+        with quiet_sound_libraries(), Microphone(arguments.device) as microphone:
+            display.note(f"listening to {microphone.device.name!r} at {microphone.rate} Hz; Ctrl-C ends it")
+            listen(microphone, inference, display)
+
+
+def list_devices() -> None:
+    """The microphones that --device takes, by number or by part of a name."""
+    with quiet_sound_libraries():
+        devices = input_devices()
+    for device in devices:
+        mark = "*" if device.is_default else " "
+        print(f"{mark} {device.index:3}  {device.rate:6} Hz  {device.channels:3} channels  {device.name}")
+
+
+def main() -> int | None:
+    arguments = parsed_arguments()
+    if arguments.list_devices:
+        return list_devices()
+    settings = Settings(arguments.model, arguments.threshold, arguments.threads, arguments.vad, arguments.isolated)
+    if arguments.evaluate:
+        return evaluate(settings, arguments.evaluate, arguments.workers, arguments.json)
+    if arguments.mic or arguments.stream or arguments.inputs == ["-"]:
+        return hear_live(settings, arguments)
+    return recognise(settings, arguments.inputs, arguments.workers, arguments.json)
+
+
+def parsed_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("inputs", nargs="*", help="sound files and folders; - reads 16-bit PCM from standard input")
+    ways = parser.add_argument_group("other ways in")
+    ways.add_argument("--mic", action="store_true", help="listen to a microphone")
+    ways.add_argument("--stream", metavar="FILE", help="play a file down the live path, against a virtual clock")
+    ways.add_argument(
+        "--evaluate", type=Path, metavar="CSV", help="score the recordings of a manifest: path,label,corpus"
+    )
+    ways.add_argument("--list_devices", action="store_true", help="show the microphones")
+    live = parser.add_argument_group("live sound")
+    live.add_argument("--device", help="microphone: its number or part of its name")
+    live.add_argument("--realtime", action="store_true", help="with --stream: at the speed of a clock on the wall")
+    live.add_argument("--rate", type=_count, default=16_000, help="of raw PCM without a header (default 16000 Hz)")
+    deciding = parser.add_argument_group("deciding")
+    deciding.add_argument("--isolated", action="store_true", help="one answer per clip: a digit, or none")
+    deciding.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="an exported ONNX file")
+    deciding.add_argument(
+        "--threshold", type=float, help="probability from which a digit counts (default: the model's)"
+    )
+    deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
+    running = parser.add_argument_group("running")
+    running.add_argument("--json", action="store_true", help="one JSON object per file, or per word of a live stream")
+    running.add_argument("--threads", type=_count, default=1, help="of the network, per process (default 1)")
+    running.add_argument("--workers", type=_count, default=1, help="processes that share the files (default 1)")
+    arguments = parser.parse_args()
+    chosen = [arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.inputs]
+    if sum(map(bool, chosen)) != 1:
+        parser.error("name sound files, or one of --mic, --stream, --evaluate, --list_devices")
+    if "-" in arguments.inputs and len(arguments.inputs) > 1:
+        parser.error("- stands alone")
+    if arguments.device and not arguments.mic:
+        parser.error("--device goes with --mic")
+    if arguments.realtime and not arguments.stream:
+        parser.error("--realtime goes with --stream")
+    if arguments.isolated and (arguments.mic or arguments.stream or arguments.inputs == ["-"]):
+        parser.error("--isolated is for files: live sound has no clips")
+    return arguments
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    run(main)

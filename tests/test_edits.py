@@ -1,0 +1,39 @@
+"""Edits and their rate."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dwindle.edits import Edits, edits, error_rate_interval
+
+STRINGS = st.text("012", max_size=7)
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer", "expected"),
+    [
+        ("173", "173", (0, 0, 0, 3)),
+        ("173", "113", (1, 0, 0, 3)),
+        ("173", "13", (0, 1, 0, 3)),
+        ("33", "333", (0, 0, 1, 2)),
+        ("", "5", (0, 0, 1, 0)),
+        ("42", "", (0, 2, 0, 2)),
+    ],
+)
+def test_known_edits(truth, answer, expected):
+    assert edits(truth, answer) == Edits(*expected)
+
+
+@given(STRINGS, STRINGS, STRINGS)
+def test_errors_are_a_distance(a, b, c):
+    assert edits(a, b).errors == edits(b, a).errors
+    assert (edits(a, b).errors == 0) == (a == b)
+    assert edits(a, c).errors <= edits(a, b).errors + edits(b, c).errors
+
+
+def test_the_interval_of_an_error_rate_holds_it_and_narrows_with_more_files():
+    few = [Edits(1, 0, 0, 10), Edits(0, 0, 0, 10), Edits(0, 2, 0, 10), Edits(0, 0, 0, 10)]
+    low, high = error_rate_interval(few)
+    assert low <= 3 / 40 <= high
+    narrow_low, narrow_high = error_rate_interval(few * 25)
+    assert narrow_high - narrow_low < (high - low) / 3

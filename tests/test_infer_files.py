@@ -1,0 +1,174 @@
+"""infer.py on files, folders and manifests."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from infer_command import ROOT, infer, json_lines
+from tone_model import silence, spoken, tone, write_tone_model
+
+import infer as infer_script
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A model and recordings of every kind, good and bad."""
+    folder = tmp_path_factory.mktemp("place")
+    write_tone_model(folder / "tones.onnx")
+    (folder / "many" / "deeper").mkdir(parents=True)
+    (folder / "hollow").mkdir()
+    soundfile.write(folder / "173.wav", spoken("173"), 8_000)
+    stereo = np.stack([np.concatenate([silence(0.3, 44_100), tone(4, rate=44_100)])] * 2, axis=1)
+    soundfile.write(folder / "4.flac", stereo, 44_100)
+    soundfile.write(folder / "noise.wav", 0.2 * np.random.default_rng(0).standard_normal(8_000), 8_000)
+    for number in range(25):
+        deeper = "deeper/" if number % 2 else ""
+        soundfile.write(folder / f"many/{deeper}{number:02}.wav", spoken(f"{number:02}"), 8_000)
+    (folder / "junk.wav").write_bytes(b"junk" * 100)
+    (folder / "empty.wav").write_bytes(b"")
+    soundfile.write(folder / "no_samples.wav", silence(0), 8_000)
+    soundfile.write(folder / "nan.wav", np.full(900, np.nan, np.float32), 8_000, subtype="FLOAT")
+    (folder / "cut.wav").write_bytes((folder / "173.wav").read_bytes()[:9_000])
+    return folder
+
+
+def options(place):
+    return ["--model", place / "tones.onnx", "--vad", "energy"]
+
+
+def test_files_in_any_format_get_a_line_each(place):
+    done = infer(*options(place), place / "173.wav", place / "4.flac", place / "noise.wav")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second, third = done.stdout.splitlines()
+    assert first.startswith(f"{place}/173.wav:  173   1 1.00 (0.20-0.50 s)")
+    assert ":  4   4 " in second
+    assert "no digit" in third
+
+
+def test_json_has_the_promised_fields(place):
+    done = infer(*options(place), "--json", place / "173.wav", place / "noise.wav")
+    heard, nothing = json_lines(done)
+    assert set(heard) == {"file", "text", "digits", "latency_ms"}
+    assert (heard["file"], heard["text"]) == (str(place / "173.wav"), "173")
+    assert [set(digit) for digit in heard["digits"]] == [{"digit", "start", "end", "confidence"}] * 3
+    assert heard["digits"][1]["start"] == pytest.approx(0.7, abs=0.03)
+    assert (nothing["text"], nothing["digits"]) == ("", [])
+    assert nothing["latency_ms"] > 0
+
+
+@pytest.mark.parametrize("mode", [[], ["--isolated"], ["--workers", "2"]])
+def test_what_is_wrong_with_a_file_is_its_answer_and_the_others_get_theirs(place, mode):
+    bad = ["junk.wav", "empty.wav", "no_samples.wav", "nan.wav", "cut.wav", "absent.wav", "hollow"]
+    done = infer(*options(place), *mode, "--json", *(place / name for name in [*bad, "4.flac"]))
+    assert done.returncode == 1
+    assert done.stderr == ""
+    rows = json_lines(done)
+    errors = {row["file"]: row["error"] for row in rows if "error" in row}
+    assert set(errors) == {str(place / name) for name in bad}
+    assert all("\n" not in error and str(place) not in error for error in errors.values())
+    assert [row["text"] for row in rows if "text" in row] == ["4"]
+
+
+def test_people_read_errors_on_standard_error(place):
+    done = infer(*options(place), place / "hollow", place / "4.flac")
+    assert done.returncode == 1
+    assert done.stderr == f"{place}/hollow: no sound files in this folder\n"
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_folder_gives_the_same_with_any_number_of_workers(place):
+    alone = json_lines(infer(*options(place), "--json", place / "many"))
+    shared = json_lines(infer(*options(place), "--json", "--workers", "3", place / "many"))
+    assert [row["text"] for row in sorted(alone, key=lambda row: row["file"][-6:])] == [f"{n:02}" for n in range(25)]
+    for row in alone + shared:
+        del row["latency_ms"]
+    assert shared == alone
+
+
+def test_isolated_gives_one_answer_per_clip(place):
+    rows = json_lines(infer(*options(place), "--isolated", "--json", *(place / n for n in ("4.flac", "noise.wav"))))
+    assert [row["text"] for row in rows] == ["4", ""]
+    assert rows[0]["digits"][0]["start"] == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_long_clip_is_cut_about_its_word(place, tmp_path):
+    clip = np.concatenate([silence(5), tone(6), silence(2), 0.01 * tone(1, 2.0)])
+    soundfile.write(tmp_path / "late.wav", clip, 8_000)
+    (row,) = json_lines(infer(*options(place), "--isolated", "--json", tmp_path / "late.wav"))
+    assert row["text"] == "6"
+
+
+def test_a_manifest_is_scored(place):
+    lines = ["path,label,corpus", "173.wav,173,strings", "many/00.wav,01,strings", "noise.wav,reject,other"]
+    (place / "list.csv").write_text("\n".join(lines), encoding="utf-8")
+    done = infer(*options(place), "--evaluate", place / "list.csv", "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["files_failed"]) == (0, 0)
+    strings, other, everything = report["corpora"]
+    found = strings["strings"]
+    assert (found["digits"], found["substitutions"], found["error_rate"]) == (5, 1, 0.2)
+    assert (other["rejected"]["share"], everything["files"]) == (1.0, 3)
+    table = infer(*options(place), "--evaluate", place / "list.csv").stdout
+    assert "digit errors 20.00% (1/5" in table
+    assert "rejected 100.00% (1/1" in table
+
+
+def test_a_manifest_with_a_missing_recording_is_scored_without_it(place):
+    (place / "gap.csv").write_text("path,label\n4.flac,4\nabsent.wav,5\n", encoding="utf-8")
+    done = infer(*options(place), "--isolated", "--evaluate", place / "gap.csv")
+    assert done.returncode == 1
+    assert "absent.wav: no such file" in done.stderr
+    assert "right 100.00% (1/1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        ([], 2, "name sound files, or one of"),
+        (["--mic", "a.wav"], 2, "name sound files, or one of"),
+        (["-", "a.wav"], 2, "- stands alone"),
+        (["--mic", "--isolated"], 2, "--isolated is for files"),
+        (["a.wav", "--device", "2"], 2, "--device goes with --mic"),
+        (["a.wav", "--realtime"], 2, "--realtime goes with --stream"),
+        (["a.wav", "--threshold", "1.5"], 2, "--threshold 1.5 is outside 0 to 1"),
+        (["a.wav", "--threshold", "nan"], 2, "outside 0 to 1"),
+        (["a.wav", "--workers", "0"], 2, "not a whole number above 0"),
+        (["a.wav", "--vad", "ear"], 2, "invalid choice"),
+        (["a.wav", "--model", "absent.onnx"], 1, "no such model file"),
+        (["a.wav", "--model", "list.csv"], 1, "not an ONNX model"),
+        (["--evaluate", "absent.csv"], 1, "no such manifest"),
+    ],
+)
+def test_a_wrong_command_line_is_one_clear_line(place, arguments, code, complaint):
+    known = {"list.csv", "absent.onnx", "absent.csv"}
+    (place / "list.csv").touch()
+    arguments = [place / one if one in known else one for one in arguments]
+    done = infer(*options(place), *arguments)
+    assert done.returncode == code
+    assert complaint in done.stderr.splitlines()[-1]
+    assert done.stdout == ""
+
+
+def test_the_first_answer_takes_less_than_a_second(place):
+    times_s = []
+    for _ in range(3):
+        started = time.perf_counter()
+        infer(*options(place), place / "4.flac")
+        times_s.append(time.perf_counter() - started)
+    assert min(times_s) < 1.0
+
+
+def test_the_classes_of_the_specification_can_be_imported_and_used(place):
+    recogniser_path = place / "tones.onnx"
+    names = ("VoiceActivityDetector", "AudioProcessor", "RealTimeInference")
+    detector_class, processor_class, inference_class = (getattr(infer_script, name) for name in names)
+    from dwindle.runtime.recogniser import Recogniser
+
+    processor = processor_class(16_000, 8_000)
+    inference = inference_class(Recogniser(recogniser_path), detector_class("energy"))
+    sound = np.concatenate([silence(0.2, 16_000), tone(9, rate=16_000), silence(0.2, 16_000)])
+    events = inference.process(processor.process(sound)) + inference.process(processor.finish()) + inference.finish()
+    assert [event.digit for event in events] == ["9"]
+    assert (ROOT / "infer.py").is_file()

@@ -1,0 +1,116 @@
+"""infer.py on sound that comes as time goes by: the same path as a microphone's."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from infer_command import infer, json_lines
+from tone_model import silence, spoken, write_tone_model
+
+from dwindle.runtime.display import Display
+from dwindle.runtime.live import listen
+from dwindle.runtime.player import Player
+from dwindle.runtime.recogniser import Recogniser
+from dwindle.runtime.stream import RealTimeInference
+from dwindle.runtime.vad import VoiceActivityDetector
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("place")
+    write_tone_model(folder / "tones.onnx")
+    soundfile.write(folder / "string.wav", spoken("40922"), 8_000)
+    wide = np.interp(np.arange(0, 2.7, 1 / 48_000), np.arange(len(spoken("40922"))) / 8_000, spoken("40922"))
+    soundfile.write(folder / "wide.wav", np.stack([wide, wide], axis=1), 48_000)
+    return folder
+
+
+def options(place):
+    return ["--model", place / "tones.onnx", "--vad", "energy"]
+
+
+@pytest.mark.parametrize("name", ["string.wav", "wide.wav"])
+def test_a_file_down_the_live_path_gives_what_the_whole_file_gives(place, name):
+    live = infer(*options(place), "--stream", place / name, "--json")
+    assert live.returncode == 0
+    (whole,) = json_lines(infer(*options(place), place / name, "--json"))
+    words = json_lines(live)
+    assert whole["text"] == "40922"
+    keys = ("digit", "start", "confidence")  # the end is still open when a live word is told
+    assert [[word[key] for key in keys] for word in words] == [[word[key] for key in keys] for word in whole["digits"]]
+    assert all(0 <= word["latency_ms"] < 100 for word in words)
+    assert re.search(r"words: 40922; latency median \d+ ms, p95 \d+ ms", live.stderr)
+
+
+def test_real_time_is_the_same_but_slower(place):
+    live = infer(*options(place), "--stream", place / "string.wav", "--realtime")
+    assert [line.split()[0] for line in live.stdout.splitlines()] == list("40922")
+    assert "listened for 2.7 s" in live.stderr
+
+
+def test_pcm_on_standard_input(place):
+    pcm = (spoken("581") * 32_767).astype("<i2").tobytes()
+    done = infer(*options(place), "-", "--rate", "8000", "--json", stdin=pcm)
+    assert "".join(word["digit"] for word in json_lines(done)) == "581"
+    wav = io.BytesIO()
+    soundfile.write(wav, spoken("66"), 8_000, format="WAV", subtype="PCM_16")
+    done = infer(*options(place), "-", "--json", stdin=wav.getvalue())
+    assert "".join(word["digit"] for word in json_lines(done)) == "66"
+    done = infer(*options(place), "-", stdin=b"")
+    assert done.returncode == 1
+    assert "nothing came in on standard input" in done.stderr
+
+
+@given(cuts=st.lists(st.integers(1, 20_000), max_size=10))
+@settings(max_examples=10)
+def test_the_live_path_gives_the_same_for_any_blocks(place, cuts):
+    def words_of(blocks):
+        heard = []
+
+        class Silent(Display):
+            def word(self, event, latency_ms):
+                heard.append((event.digit, event.start_s, event.confidence, event.emitted_s))
+
+            def note(self, text):
+                pass
+
+        recogniser = Recogniser(place / "tones.onnx")
+        inference = RealTimeInference(recogniser, VoiceActivityDetector("energy"))
+        listen(Player(blocks, 8_000), inference, Silent())
+        return heard
+
+    sound = spoken("4092")
+    assert words_of(np.split(sound, sorted({min(cut, len(sound)) for cut in cuts}))) == words_of([sound])
+
+
+def test_silence_is_summed_up_too(place, tmp_path):
+    soundfile.write(tmp_path / "silence.wav", silence(4), 8_000)
+    done = infer(*options(place), "--stream", tmp_path / "silence.wav")
+    assert done.returncode == 0
+    assert done.stdout == ""
+    muted, summary = done.stderr.splitlines()
+    assert "is the microphone muted?" in muted
+    assert summary == "listened for 4.0 s; words: none"
+
+
+@pytest.mark.parametrize("content", [b"", b"junk" * 99])
+def test_a_bad_file_down_the_live_path(place, tmp_path, content):
+    (tmp_path / "bad.wav").write_bytes(content)
+    done = infer(*options(place), "--stream", tmp_path / "bad.wav")
+    assert done.returncode == 1
+    assert "bad.wav: " in done.stderr.splitlines()[-1]
+
+
+def test_a_missing_portaudio_matters_for_the_microphone_only(place, tmp_path):
+    # sounddevice raises just this when it finds no PortAudio
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n", encoding="utf-8")
+    for way in (["--mic"], ["--list_devices"]):
+        done = infer(*options(place), *way, PYTHONPATH=str(tmp_path))
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert "libportaudio2" in done.stderr
+    assert infer(*options(place), place / "string.wav", PYTHONPATH=str(tmp_path)).returncode == 0

@@ -1,0 +1,108 @@
+"""Running sound to words: each once, in order, the same for any chunking, and soon."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tone_model import silence, spoken, tone, write_tone_model
+
+from dwindle.runtime.event import as_text
+from dwindle.runtime.recogniser import Recogniser
+from dwindle.runtime.stream import RealTimeInference
+from dwindle.runtime.vad import VoiceActivityDetector
+
+
+@pytest.fixture(scope="module")
+def recogniser(tmp_path_factory):
+    return Recogniser(write_tone_model(tmp_path_factory.mktemp("model") / "tones.onnx"))
+
+
+def heard(recogniser, sound, chunks=(), vad="energy"):
+    inference = RealTimeInference(recogniser, VoiceActivityDetector(vad))
+    events, at = [], 0
+    for size in [*chunks, len(sound)]:
+        events += inference.process(sound[at : at + size])
+        at += size
+    return events + inference.finish()
+
+
+@pytest.mark.parametrize("vad", ["energy", "none"])
+@pytest.mark.parametrize("text", ["0123456789", "33", "999", "1", "1221"])
+def test_every_word_is_heard_once(recogniser, text, vad):
+    assert as_text([event.digit for event in heard(recogniser, spoken(text), vad=vad)]) == text
+
+
+def test_words_without_pauses_between_them(recogniser):
+    sound = np.concatenate([silence(0.5), *(tone(digit) for digit in (1, 7, 3)), silence(0.5)])
+    assert [event.digit for event in heard(recogniser, sound)] == ["1", "7", "3"]
+
+
+@pytest.mark.parametrize("gap_s", [0.0, 0.4])
+def test_times_are_those_of_the_words(recogniser, gap_s):
+    sound = np.concatenate([silence(0.4), tone(5), silence(gap_s), 0.5 * tone(8), silence(0.4)])
+    events = heard(recogniser, sound)
+    for event, start_s in zip(events, (0.4, 0.7 + gap_s), strict=True):
+        assert event.start_s == pytest.approx(start_s, abs=0.05)
+        assert event.end_s == pytest.approx(start_s + 0.3, abs=0.05)
+        assert event.emitted_s < start_s + 0.35
+
+
+def test_the_last_word_needs_no_silence_after_it(recogniser):
+    sound = np.concatenate([silence(0.3), tone(4, 0.13)])
+    assert [event.digit for event in heard(recogniser, sound)] == ["4"]
+
+
+def test_noise_silence_and_nothing_give_no_words(recogniser):
+    noise = 0.3 * np.random.default_rng(0).standard_normal(40_000).astype(np.float32)
+    for sound in (noise, silence(3), silence(0), np.clip(10 * noise, -1, 1)):
+        assert heard(recogniser, sound) == []
+
+
+@given(
+    text=st.text("0123456789", max_size=5),
+    gap_ms=st.integers(0, 700),
+    chunks=st.lists(st.integers(0, 5_000), max_size=12),
+    seed=st.integers(0, 1_000),
+)
+@settings(max_examples=30)
+def test_chunks_do_not_matter(recogniser, text, gap_ms, chunks, seed):
+    sound = spoken(text, gap_ms / 1000)
+    sound = sound + 0.003 * np.random.default_rng(seed).standard_normal(len(sound)).astype(np.float32)
+    assert heard(recogniser, sound, chunks) == heard(recogniser, sound)
+
+
+def test_one_after_the_other_is_as_each_alone(recogniser):
+    inference = RealTimeInference(recogniser, VoiceActivityDetector("energy"))
+    for text in ("12", "2", "771"):
+        events = inference.process(spoken(text)) + inference.finish()
+        assert events == heard(recogniser, spoken(text))
+        inference.reset()
+
+
+def test_the_network_rests_in_silence_and_wakes_in_time(recogniser):
+    runs = []
+
+    class Counting(Recogniser):
+        def frames(self, samples, newest):
+            runs.append(len(samples))
+            return super().frames(samples, newest)
+
+    counting = Counting(recogniser.path)
+    inference = RealTimeInference(counting, VoiceActivityDetector("energy"))
+    inference.process(silence(60))
+    assert len(runs) == 0
+    events = inference.process(np.concatenate([spoken("6"), silence(60)]))
+    assert [event.digit for event in events] == ["6"]
+    assert len(runs) < 40  # 0.3 s of voice and what hangs over
+    assert not inference.voice_active
+
+
+def test_what_is_kept_does_not_grow(recogniser):
+    inference = RealTimeInference(recogniser, VoiceActivityDetector("none"))
+    sizes = []
+    for _ in range(3):
+        inference.process(np.tile(spoken("42"), 10))
+        kept = [value for value in vars(inference).values() if isinstance(value, np.ndarray)]
+        sizes.append(sum(array.size for array in kept))
+    assert max(sizes) <= 8_000 + 320
+    assert sizes[0] >= sizes[-1] - 320
