@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--data_dir")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
-    parser.add_argument("--log", type=Path, default=Path("logs/architectures.jsonl"))
+    parser.add_argument("--output", type=Path, default=Path("logs/architectures.jsonl"))
     arguments = parser.parse_args()
     accelerator = Accelerator(
         cpu=True,
@@ -193,8 +193,8 @@ def main() -> None:
                 **{key: round(100 * score.share, 2) for key, score in scores.items()},
             }
             print(json.dumps(row), flush=True)
-            arguments.log.parent.mkdir(parents=True, exist_ok=True)
-            with open(arguments.log, "a", encoding="utf-8") as log:
+            arguments.output.parent.mkdir(parents=True, exist_ok=True)
+            with open(arguments.output, "a", encoding="utf-8") as log:
                 log.write(json.dumps(row) + "\n")
         accelerator.wait_for_everyone()
 

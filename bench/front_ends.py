@@ -1,0 +1,79 @@
+"""Ways to bring a Fourier transform into an ONNX file: what each weighs and what a one-second clip costs.
+
+python bench/front_ends.py
+"""
+
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import torch
+from torch import Tensor, nn
+
+from dwindle.audio import WINDOW_SAMPLES
+from dwindle.audio.frontend import FRAME_SAMPLES, HOP_SAMPLES, LogMel
+from dwindle.compress.measure import latencies, open_session
+from dwindle.errors import run
+
+ROUNDS = 300
+
+
+class Operator(nn.Module):
+    """The STFT operator of ONNX."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        window = torch.hann_window(FRAME_SAMPLES)
+        spectrum = torch.stft(audio, FRAME_SAMPLES, HOP_SAMPLES, window=window, center=False, return_complex=False)
+        return spectrum.square().sum(-1)
+
+
+class Convolution(nn.Module):
+    """A strided convolution whose constants are the sines and cosines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("matrix", LogMel().fourier_matrix().T.reshape(FRAME_SAMPLES, 1, 1, FRAME_SAMPLES).clone())
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return nn.functional.conv2d(audio[:, None, None], self.matrix, stride=(1, HOP_SAMPLES)).square()
+
+
+class Derived(LogMel):
+    """A matrix product whose matrix the graph derives from a table of one cosine period."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        return torch.matmul(self.frames(audio), self.fourier_matrix()).square()
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    example = torch.randn(1, WINDOW_SAMPLES, generator=torch.Generator().manual_seed(0))
+    sessions, sizes = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for form in (Operator(), Convolution(), Derived(), LogMel()):
+            name = type(form).__name__
+            path = Path(folder) / f"{name}.onnx"
+            torch.onnx.export(
+                form,
+                (example,),
+                str(path),
+                opset_version=17,
+                dynamo=False,
+                do_constant_folding=False,
+                input_names=["audio"],
+                dynamic_axes={"audio": {0: "batch", 1: "samples"}},
+            )
+            sizes[name] = path.stat().st_size
+            sessions[name] = open_session(path)
+    clip = {"audio": example.numpy()}
+    taken = latencies({name: lambda s=session: s.run(None, clip) for name, session in sessions.items()}, ROUNDS)
+    print(f"{'form':<14}{'bytes':>9}{'median ms':>12}{'p95 ms':>9}")
+    for name, latency in taken.items():
+        print(f"{name:<14}{sizes[name]:>9,}{latency.median_ms:>12.3f}{latency.p95_ms:>9.3f}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,160 @@
+"""Magnitude pruning: the smallest weights of the whole network become zero, step by step, with training in between."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+from dwindle.checkpoint import load_safely, save_tensors
+from dwindle.compress.version import Version
+from dwindle.compress.workshop import Workshop
+from dwindle.errors import UsageError, UserError
+
+PRUNABLE = (nn.Conv1d, nn.Conv2d, nn.Linear)
+NEVER_TRAINED_TO_ZERO = 0.01  # a share of exact zeros that training alone does not reach
+STATE_FORMAT = "dwindle-pruning-1"
+
+
+class MagnitudePruner:
+    """Prunes a model in place, evenly over so many steps; masks keep the zeros until `remove` makes them plain."""
+
+    def __init__(self, model: nn.Module, target_sparsity: float = 0.4, steps: int = 8) -> None:
+        if not 0 <= target_sparsity < 1:
+            raise UsageError(f"a sparsity is from 0 to less than 1, not {target_sparsity:g}")
+        if steps < 1:
+            raise UsageError(f"pruning takes at least one step, not {steps}")
+        self.model, self.target_sparsity, self.steps, self.done = model, target_sparsity, steps, 0
+        self.layers = [module for module in model.modules() if isinstance(module, PRUNABLE)]
+        if not self.layers:
+            raise UserError("this model has no convolution and no linear layer to prune")
+        if prune.is_pruned(model):
+            raise UserError("this model carries pruning masks already: remove them, or prune the model before pruning")
+        if (found := sparsity(model)) > NEVER_TRAINED_TO_ZERO:
+            raise UserError(
+                f"already {100 * found:.0f}% of this model's weights are zero: prune the one before pruning"
+            )
+        for layer in self.layers:
+            prune.identity(layer, "weight")
+        make_copyable(model)
+
+    @property
+    def sparsity(self) -> float:
+        """The share of zeros among the weights, counted."""
+        return sparsity(self.model)
+
+    def step(self) -> float:
+        """Zero the next share of the smallest weights; gives the sparsity that was reached."""
+        self.done += 1
+        masks = [layer.weight_mask for layer in self.layers]
+        wanted = round(self.target_sparsity * self.done / self.steps * sum(mask.numel() for mask in masks))
+        further = wanted - sum(int((mask == 0).sum()) for mask in masks)
+        if further > 0:
+            weights = [(layer, "weight") for layer in self.layers]
+            prune.global_unstructured(weights, pruning_method=prune.L1Unstructured, amount=further)
+        make_copyable(self.model)
+        return self.sparsity
+
+    def remove(self) -> nn.Module:
+        """Take the masks off; the zeros stay."""
+        return without_masks(self.model)
+
+
+def weights_of(model: nn.Module) -> list[Tensor]:
+    """The weights that can be pruned, as the model uses them."""
+    return [
+        layer.weight_orig * layer.weight_mask if hasattr(layer, "weight_mask") else layer.weight
+        for layer in model.modules()
+        if isinstance(layer, PRUNABLE)
+    ]
+
+
+def sparsity(model: nn.Module) -> float:
+    """The share of exact zeros among the weights of convolutions and linear layers."""
+    weights = weights_of(model)
+    return sum(int((weight == 0).sum()) for weight in weights) / max(1, sum(weight.numel() for weight in weights))
+
+
+def hold_zeros(model: nn.Module) -> None:
+    """Mask what is zero, so that training leaves it there."""
+    for layer in model.modules():
+        if isinstance(layer, PRUNABLE):
+            prune.custom_from_mask(layer, "weight", (layer.weight != 0).to(layer.weight.dtype))
+    make_copyable(model)
+
+
+def without_masks(model: nn.Module) -> nn.Module:
+    """The model with plain weights again, zeros included."""
+    for layer in model.modules():
+        if isinstance(layer, PRUNABLE) and hasattr(layer, "weight_mask"):
+            prune.remove(layer, "weight")
+    return model
+
+
+def make_copyable(model: nn.Module) -> None:
+    """A masked weight is the product of the last forward pass: cut off its history, which Python cannot copy."""
+    for layer in model.modules():
+        if hasattr(layer, "weight_mask"):
+            layer.weight = (layer.weight_orig * layer.weight_mask).detach()
+
+
+def prune_in_steps(
+    network: nn.Module,
+    workshop: Workshop,
+    name: str,
+    target_sparsity: float,
+    steps: int,
+    epochs_per_step: int,
+    at_each_step: Callable[[Version], None] | None = None,
+    timed: bool = True,
+) -> Version:
+    """Prune a copy of the network, fine-tuning after each step; stopped at any moment, it can be resumed."""
+    network = copy.deepcopy(network)
+    conditions = {"target": target_sparsity, "steps": steps, "epochs": epochs_per_step, "from": fingerprint(network)}
+    pruner = MagnitudePruner(network, target_sparsity, steps)
+    state_path = workshop.folder / f".pruning-{name}.pt"
+    if workshop.resume and state_path.is_file():
+        pruner.done = _restore(network, state_path, conditions)
+    while pruner.done < steps:
+        reached = pruner.step()
+        training = f"{name}-{pruner.done}"
+        print(f"{name}: step {pruner.done}/{steps}: {100 * reached:.1f}% of the weights are zero", flush=True)
+        workshop.fine_tune(network, training, epochs_per_step)
+        make_copyable(network)
+        save_tensors(
+            state_path,
+            {"format": STATE_FORMAT, "conditions": conditions, "done": pruner.done, "weights": network.state_dict()},
+        )
+        workshop.forget(training)
+        if at_each_step is not None:
+            level = f"{name}_{round(100 * pruner.sparsity)}"
+            bare = without_masks(copy.deepcopy(network))
+            at_each_step(workshop.finished(level, "pruned", bare, _note(bare, pruner.done, epochs_per_step), timed))
+    pruner.remove()
+    return workshop.finished(name, "pruned", network, _note(network, steps, epochs_per_step), timed)
+
+
+def fingerprint(network: nn.Module) -> float:
+    """A number that two different sets of weights are most unlikely to share."""
+    return float(sum(parameter.detach().double().abs().sum() for parameter in network.parameters()))
+
+
+def _note(network: nn.Module, steps: int, epochs: int) -> str:
+    return f"{100 * sparsity(network):.1f}% of the weights zero, {steps} steps of {epochs} epochs"
+
+
+def _restore(network: nn.Module, state_path: Path, conditions: dict[str, Any]) -> int:
+    state = load_safely(state_path)
+    if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
+        raise UserError(f"{state_path}: not a state of pruning: remove it, or start without --resume")
+    if changed := [key for key, value in conditions.items() if state["conditions"].get(key) != value]:
+        raise UserError(
+            f"{state_path}: was pruned with another {changed[0]}: repeat the command as it was, or leave out --resume"
+        )
+    with torch.no_grad():
+        network.load_state_dict(state["weights"])
+    make_copyable(network)
+    return state["done"]

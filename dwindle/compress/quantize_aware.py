@@ -1,0 +1,170 @@
+"""Quantisation-aware training: fuse, prepare, train with rounding in place, convert.
+
+torch.ao's graph mode is used rather than its successor in torchao: it exports to QuantizeLinear and DequantizeLinear
+at opset 17, so that the file computes with exactly the scales that were trained.
+"""
+
+import copy
+import operator
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.ao import quantization
+from torch.ao.quantization import quantize_fx
+from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
+
+from dwindle.compress.calibration import checked
+from dwindle.compress.folding import folded, weightless
+from dwindle.compress.prune import hold_zeros, without_masks
+from dwindle.compress.qdq import store_trained_scales
+from dwindle.compress.version import Version
+from dwindle.compress.workshop import Workshop
+
+LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
+ADDITIONS = (operator.add, operator.iadd, torch.add)
+RESHAPING = ("flatten", "unsqueeze", "squeeze", "reshape", "view", "transpose", "permute", torch.flatten)
+RATE_SHARE = 0.2  # of the fine-tuning's learning rate: the weights need only settle between levels
+AVERAGING = 0.01  # of activation ranges, per batch
+
+ACTIVATIONS = quantization.FakeQuantize.with_args(
+    observer=quantization.MovingAverageMinMaxObserver,
+    quant_min=0,
+    quant_max=255,
+    dtype=torch.quint8,
+    averaging_constant=AVERAGING,
+)
+WEIGHTS = quantization.FakeQuantize.with_args(
+    observer=quantization.MovingAveragePerChannelMinMaxObserver,
+    quant_min=-128,
+    quant_max=127,
+    dtype=torch.qint8,
+    qscheme=torch.per_channel_symmetric,
+    averaging_constant=1.0,  # the scale of a weight is that of the weight as it is now
+)
+
+
+class QuantizedModel(nn.Module):
+    """A model that computes as its INT8 file will, and is called, trained and saved like the one it was made from.
+
+    Ranges of activations are learnt while it trains, starting from the calibration set where one is given.
+    """
+
+    def __init__(self, model: nn.Module, calibration: Iterable[Tensor] | None = None) -> None:
+        super().__init__()
+        batches = None if calibration is None else checked(calibration)
+        with _without_warnings():
+            fused = folded(model)
+            settings = quantization.QConfigMapping().set_global(None)
+            for kind in (*LAYERS, nn.ReLU, nn.functional.relu, *ADDITIONS):
+                settings.set_object_type(kind, quantization.QConfig(activation=ACTIVATIONS, weight=WEIGHTS))
+            for name in _answering_layers(fused):
+                settings.set_module_name(name, None)
+            whole = PrepareCustomConfig().set_non_traceable_module_names(weightless(model))
+            self.network = quantize_fx.prepare_qat_fx(fused.train(), settings, (), prepare_custom_config=whole)
+        _share_ranges_across_reshaping(self.network)
+        if batches is not None:
+            self.eval()
+            self._observe(True)
+            with torch.no_grad():
+                for batch in batches:
+                    self.network(batch)
+        self.train(model.training)
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.network(*inputs)
+
+    def train(self, mode: bool = True) -> "QuantizedModel":
+        """Only training moves the ranges; judging a model must not."""
+        super().train(mode)
+        self._observe(mode)
+        return self
+
+    def freeze(self, example: Tensor) -> "QuantizedModel":
+        """Fix every scale, those of the weights as they are now: training is over."""
+        self.eval()
+        with torch.no_grad():
+            self.network(example)
+        self.network.apply(quantization.disable_observer)
+        return self
+
+    def convert(self) -> nn.Module:
+        """The model in PyTorch's own INT8 arithmetic."""
+        with _without_warnings():
+            return quantize_fx.convert_fx(copy.deepcopy(self.network).cpu().eval())
+
+    def quantised_layers(self) -> int:
+        """How many layers compute in INT8."""
+        return sum(hasattr(module, "weight_fake_quant") for module in self.modules())
+
+    def _observe(self, mode: bool) -> None:
+        for name, module in self.network.named_modules():
+            if isinstance(module, quantization.FakeQuantize) and not name.endswith("weight_fake_quant"):
+                module.enable_observer(mode)
+
+
+def quantized_aware(parent: Version, workshop: Workshop, epochs: int) -> Version:
+    """Train the parent's network with rounding in place; zeros stay zeros."""
+    name = f"{parent.name}_qat"
+    model = QuantizedModel(parent.network, workshop.task.calibration_inputs())
+    hold_zeros(model)
+    workshop.fine_tune(model, name, epochs, RATE_SHARE)
+    without_masks(model).freeze(workshop.task.example_input())
+    path = workshop.folder / f"{name}.onnx"
+    with _without_warnings():
+        workshop.write_onnx(model, path)
+    store_trained_scales(path)
+    note = f"{model.quantised_layers()} layers INT8 per channel with uint8 activations, {epochs} epochs of training"
+    return replace(parent, name=name, stage="quantised", onnx_path=path, network=model.convert(), note=note)
+
+
+def _answering_layers(fused: fx.GraphModule) -> list[str]:
+    """Layers whose output no other layer or addition reads: an answer is left as fine as it is."""
+    modules = dict(fused.named_modules())
+
+    def is_layer(node: fx.Node) -> bool:
+        return node.op == "call_module" and isinstance(modules[node.target], LAYERS)
+
+    def is_read_again(node: fx.Node) -> bool:
+        return any(
+            is_layer(user)
+            or user.target in ADDITIONS
+            or ((_is_rectifier(user, modules) or user.target in RESHAPING) and is_read_again(user))
+            for user in node.users
+        )
+
+    return [node.target for node in fused.graph.nodes if is_layer(node) and not is_read_again(node)]
+
+
+def _is_rectifier(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    return node.target is nn.functional.relu or (node.op == "call_module" and isinstance(modules[node.target], nn.ReLU))
+
+
+def _share_ranges_across_reshaping(network: fx.GraphModule) -> None:
+    """A value has the same range before and after it is reshaped: rounding it twice would only cost time."""
+    modules = dict(network.named_modules())
+
+    def rounds(node: fx.Node) -> bool:
+        return node.op == "call_module" and isinstance(modules[node.target], quantization.FakeQuantize)
+
+    for node in network.graph.nodes:
+        if rounds(node):
+            source = node.args[0]
+            while source.target in RESHAPING:
+                source = source.args[0]
+            if source is not node.args[0] and rounds(source):
+                node.target = source.target
+    network.delete_all_unused_submodules()
+    network.recompile()
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """torch.ao warns of its removal in a later torch; the version is pinned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,79 @@
+"""What techniques work with: a task's data, a teacher that helps, and a folder for the files that are made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from torch import nn
+
+from dwindle.checkpoint import load_safely
+from dwindle.compress import measure
+from dwindle.compress.distill import KnowledgeDistillationLoss
+from dwindle.compress.training import Recipe, Trainer
+from dwindle.compress.version import Version
+
+WEIGHT_AVERAGING = 0.98  # fine-tuning is short: a longer memory would hold on to where it started
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """One task's data, teacher and tools; every technique gets it beside the model."""
+
+    task: Any  # answers as tasks do
+    folder: Path
+    write_onnx: Callable[[nn.Module, Path], None]
+    loss: KnowledgeDistillationLoss
+    teacher: nn.Module | None
+    accelerator: Accelerator
+    batch_size: int
+    learning_rate: float
+    seed: int
+    resume: bool
+
+    def fine_tune(self, network: nn.Module, name: str, epochs: int, rate_share: float = 1.0) -> None:
+        """Train the network a little more; its weights are then the best of these epochs. A kill costs one epoch."""
+        state_path = self.folder / f".training-{name}.pt"
+        recipe = Recipe(
+            epochs=epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate * rate_share,
+            averaging=WEIGHT_AVERAGING,
+            seed=self.seed,
+        )
+        trainer = Trainer(
+            self.task, network, recipe, self.loss, self.accelerator, self.teacher, name=name, state_path=state_path
+        )
+        if self.resume and state_path.is_file():
+            trainer.resume(load_safely(state_path))
+        trainer.train()
+        self.accelerator.free_memory()
+        network.to("cpu")
+
+    def forget(self, name: str) -> None:
+        """Remove the state of a fine-tuning whose outcome is kept elsewhere."""
+        (self.folder / f".training-{name}.pt").unlink(missing_ok=True)
+
+    def forget_everything(self) -> None:
+        """Remove every state that --resume could go on from."""
+        for pattern in (".training-*.pt", ".pruning-*.pt"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def finished(self, name: str, stage: str, network: nn.Module, note: str, timed: bool = True) -> Version:
+        """A version of a network in PyTorch: exported and counted."""
+        network.eval()
+        path = self.folder / f"{name}.onnx"
+        self.write_onnx(network, path)
+        return Version(
+            name,
+            stage,
+            path,
+            network,
+            measure.parameters(network),
+            measure.nonzeros(network),
+            measure.multiply_adds(network, self.task.example_input()),
+            timed,
+            note,
+        )

@@ -1,0 +1,298 @@
+"""Stage 3: write the files that ship, and prove that each answers as PyTorch does.
+
+    python export_models.py --output_dir artifacts --benchmark
+
+Writes artifacts/model_ts.pt (TorchScript), model.onnx, model_int8.onnx (what prune_and_quantize.py quantised) and
+export_results.json. Only when every file has passed its checks do they replace the ones that were there.
+"""
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
+from dwindle.compress.benchmark import memory_and_loading, time_engines
+from dwindle.compress.export import load_torchscript, to_executorch, to_exported_program, to_onnx, to_torchscript
+from dwindle.compress.measure import file_size, multiply_adds, nonzeros, open_session, parameters
+from dwindle.compress.onnx_file import check_onnx, metadata_of, read_onnx, write_onnx
+from dwindle.compress.optional import imported
+from dwindle.compress.training import reader
+from dwindle.compress.verify import (
+    Engine,
+    agreement,
+    check_float,
+    check_quantised,
+    executorch_engine,
+    onnx_engine,
+    torch_engine,
+)
+from dwindle.data import data_directory
+from dwindle.errors import UserError, describe_os_error, run
+from dwindle.files import sha256_of, write_json
+from dwindle.results import load_results, record
+from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
+from dwindle.tasks.task import Reader, Task
+
+TRIALS = 1_000  # real inputs, and as many random ones
+LARGEST_BYTES = {"model_ts.pt": 1_000_000, "model.onnx": 600_000, "model_int8.onnx": 128_000}
+VERSIONS = {"model_ts.pt": "torchscript", "model.onnx": "onnx", "model_int8.onnx": "onnx_int8"}
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    imported("onnxruntime", "pip install -r requirements.txt")
+    folder = Path(arguments.output_dir)
+    if (folder / "results.json").is_file():
+        load_results(folder / "results.json")  # before the work, not after
+    checkpoint_path = chosen_checkpoint(arguments.checkpoint, folder)
+    checkpoint = load_checkpoint(checkpoint_path, arguments.task)
+    quantised = None if arguments.float_only else matching_quantised(arguments.quantized, checkpoint_path)
+    task = open_task(arguments.task, task_options(arguments))
+    model = restored(task, checkpoint, checkpoint_path)
+    origin = {
+        "task": task.name,
+        "parent_sha256": sha256_of(checkpoint_path),
+        "corpora": json.dumps(checkpoint.corpora),
+    }
+    with scratch_folder(folder) as scratch:
+        export = Export(task, model, Path(scratch), origin)
+        export.torchscript()
+        export.onnx()
+        if quantised:
+            export.int8(quantised)
+        if arguments.pt2:
+            export.exported_program()
+        if arguments.executorch:
+            export.executorch()
+        report = {
+            "format": "dwindle-export-1",
+            "task": task.name,
+            "command": command_line(),
+            "checkpoint": {"file": checkpoint_path.name, "stage": checkpoint.stage, "sha256": origin["parent_sha256"]},
+            "machine": {"processor": processor(), "cores": os.cpu_count(), "torch": torch.__version__},
+            "files": export.files,
+        }
+        if arguments.benchmark:
+            shipped = {VERSIONS[name]: export.folder / name for name in export.files if name in VERSIONS}
+            report["latency"] = time_engines(model, shipped, task.trial_inputs(1)["real"])
+            report["processes"] = memory_and_loading(model, shipped, task.example_input())
+        write_json(export.folder / "export_results.json", report)
+        for name in [*export.files, "export_results.json"]:
+            os.replace(export.folder / name, folder / name)
+    record(folder / "results.json", task.name, [result_row(name, report, model, task) for name in export.scored])
+    print(json.dumps(report, indent=1) if arguments.json else described(report, folder))
+    if not quantised and not arguments.float_only:
+        print("no quantized.onnx beside the checkpoint, so no model_int8.onnx: prune_and_quantize.py makes it")
+
+
+class Export:
+    """Writes one file after the other into a folder, each checked before the next begins."""
+
+    def __init__(self, task: Task, model: nn.Module, folder: Path, origin: dict[str, str]) -> None:
+        self.task, self.model, self.folder, self.origin = task, model, folder, origin
+        self.example, self.trials = task.example_input(), task.trial_inputs(TRIALS)
+        self.metadata = task.metadata(reader(model)) | origin
+        self.eager = torch_engine(model.eval())
+        self.files: dict[str, dict[str, Any]] = {}
+        self.scored: list[str] = []
+
+    def torchscript(self) -> None:
+        path = self.folder / "model_ts.pt"
+        to_torchscript(self.model, self.example, path, self.metadata)
+        engine = torch_engine(load_torchscript(path, [])[0])
+        self._accept(path, engine, check_float, {"extra_files": self.metadata})
+        self._score(path, engine)
+
+    def onnx(self) -> None:
+        path = self.folder / "model.onnx"
+        to_onnx(self.model, self.example, path, self.task.inputs, self.task.outputs, self.metadata)
+        engine = onnx_engine(open_session(path))
+        self._accept(path, engine, check_float, {"metadata": self.metadata})
+        self._score(path, engine)
+
+    def int8(self, quantised: Path) -> None:
+        """What stage 2 quantised, with a threshold of its own."""
+        path = self.folder / "model_int8.onnx"
+        engine = onnx_engine(open_session(quantised))
+        metadata = self.task.metadata(first_output(engine)) | self.origin
+        write_onnx(read_onnx(quantised), path, metadata)
+        check_onnx(path, self.task.inputs, self.task.outputs, metadata)
+        engine = onnx_engine(open_session(path))
+        self._accept(path, engine, check_quantised, {"metadata": metadata})
+        self._score(path, engine)
+
+    def exported_program(self) -> None:
+        path = self.folder / "model.pt2"
+        to_exported_program(self.model, self.example, path, self.task.inputs, self.metadata)
+        self._accept(path, torch_engine(torch.export.load(path).module()), check_float, {})
+
+    def executorch(self) -> None:
+        path = self.folder / "model.pte"
+        to_executorch(self.model, self.example, path, self.metadata)
+        self._accept(path, executorch_engine(path), check_float, {}, batch_sizes=(1,))
+
+    def _accept(self, path: Path, engine: Engine, check: Any, says: dict[str, Any], **how: Any) -> None:
+        """Compare with PyTorch, check the bounds, and note what was found."""
+        size = file_size(path)
+        if size.bytes > (limit := LARGEST_BYTES.get(path.name, size.bytes)):
+            raise UserError(f"{path.name}: {size.bytes:,} bytes, more than {limit:,}: nothing was exported")
+        agreements = {}
+        for trial, inputs in tqdm(self.trials.items(), desc=path.name, unit="trial", leave=False, disable=None):
+            agreements[trial] = agreement(self.eager, engine, inputs, **how)
+            check(path.name, trial, agreements[trial])
+        self.files[path.name] = {
+            **vars(size),
+            "sha256": sha256_of(path),
+            "against_pytorch": {trial: found.as_row() for trial, found in agreements.items()},
+            **says,
+        }
+
+    def _score(self, path: Path, engine: Engine) -> None:
+        scores = self.task.evaluate(first_output(engine))
+        self.files[path.name]["scores"] = {name: score.as_row() for name, score in scores.items()}
+        self.scored.append(path.name)
+
+
+def first_output(engine: Engine) -> Reader:
+    """The logits alone, as tasks read them."""
+    return lambda inputs: engine(inputs)[0]
+
+
+def chosen_checkpoint(wanted: str | None, folder: Path) -> Path:
+    """The one that was asked for, else the newest stage's."""
+    if wanted:
+        return Path(wanted)
+    return next(
+        (folder / name for name in ("pruned.pt", "student.pt") if (folder / name).is_file()), folder / "student.pt"
+    )
+
+
+def matching_quantised(wanted: str | None, checkpoint_path: Path) -> Path | None:
+    """Stage 2's quantised file, which must have been made from this checkpoint."""
+    path = Path(wanted) if wanted else checkpoint_path.parent / "quantized.onnx"
+    if not wanted and not path.is_file():
+        return None
+    if metadata_of(read_onnx(path)).get("parent_sha256") != sha256_of(checkpoint_path):
+        raise UserError(
+            f"{path}: was not made from {checkpoint_path}: run prune_and_quantize.py again, or export with --float_only"
+        )
+    return path
+
+
+def restored(task: Task, checkpoint: Checkpoint, path: Path) -> nn.Module:
+    """The checkpoint's network, which must know the task's labels."""
+    if checkpoint.labels != list(task.labels):
+        raise UserError(f"{path}: knows other labels than the task: train again, or name the data it was trained with")
+    try:
+        model = task.rebuild(checkpoint.arguments)
+        model.load_state_dict(checkpoint.weights)
+    except (RuntimeError, TypeError) as error:
+        raise UserError(f"{path}: its weights do not fit the network that it names: train again") from error
+    return model.eval()
+
+
+def scratch_folder(folder: Path) -> tempfile.TemporaryDirectory:
+    """Beside the files that it will replace, so that moving them there cannot fail halfway."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=folder, prefix=".export-")
+    except OSError as error:
+        raise UserError(f"cannot write into {folder}: {describe_os_error(error)}") from error
+
+
+def result_row(name: str, report: dict[str, Any], model: nn.Module, task: Task) -> dict[str, Any]:
+    """A file's row in results.json."""
+    file = report["files"][name]
+    fastest = [row for row in report.get("latency", []) if row["engine"] == VERSIONS[name] and row["batch_size"] == 1]
+    said = file.get("metadata") or file["extra_files"]
+    return {
+        "version": VERSIONS[name],
+        "stage": "exported",
+        "file": name,
+        "sha256": file["sha256"],
+        "parent_sha256": report["checkpoint"]["sha256"],
+        "command": report["command"],
+        "parameters": parameters(model),
+        "nonzeros": nonzeros(model),
+        "multiply_adds": multiply_adds(model, task.example_input()),
+        "bytes": file["bytes"],
+        "bytes_gzipped": file["bytes_gzipped"],
+        **({"threshold": float(said["threshold"])} if "threshold" in said else {}),
+        "scores": file["scores"],
+        **(
+            {"latency": {f"{row['threads']}_threads": {k: row[k] for k in ("median_ms", "p95_ms")} for row in fastest}}
+            if fastest
+            else {}
+        ),
+    }
+
+
+def described(report: dict[str, Any], folder: Path) -> str:
+    """The report as a person reads it."""
+    lines = [f"{'file':<18}{'bytes':>9}{'gzipped':>9}{'largest difference':>20}{'same answer':>13}"]
+    for name, file in report["files"].items():
+        found = file["against_pytorch"].values()
+        largest, same = max(f["largest_difference"] for f in found), min(f["same_answer"] for f in found)
+        lines.append(f"{name:<18}{file['bytes']:>9,}{file['bytes_gzipped']:>9,}{largest:>20.2g}{100 * same:>12.2f}%")
+    if "latency" in report:
+        lines.append(f"\n{'engine':<13}{'threads':>8}{'batch':>7}{'median ms':>11}{'p95 ms':>9}{'times faster':>14}")
+        lines += [
+            f"{row['engine']:<13}{row['threads']:>8}{row['batch_size']:>7}{row['median_ms']:>11.3f}{row['p95_ms']:>9.3f}"
+            f"{row['times_faster_than_eager']:>14.1f}"
+            for row in report["latency"]
+        ]
+        lines.append(f"\n{'engine':<13}{'import ms':>11}{'load ms':>9}{'first run ms':>14}{'peak MB':>9}")
+        lines += [
+            f"{row['engine']:<13}{row['import_ms']:>11.0f}{row['load_ms']:>9.1f}{row['first_run_ms']:>14.1f}"
+            f"{row['peak_mb']:>9.0f}"
+            for row in report["processes"]
+        ]
+    return "\n".join([*lines, f"\nwritten to {folder}: {', '.join([*report['files'], 'export_results.json'])}"])
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def task_options(arguments: argparse.Namespace) -> TaskOptions:
+    """What the task needs to know of the flags."""
+    return TaskOptions(
+        data_dir=data_directory(arguments.data_dir),
+        words_dir=Path(arguments.words_dir) if arguments.words_dir else None,
+    )
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
+    what = parser.add_argument_group("what to export")
+    what.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
+    what.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
+    what.add_argument("--words_dir", metavar="FOLDER", help="the recordings of task own_words")
+    what.add_argument("--checkpoint", metavar="FILE", help="default: pruned.pt of --output_dir, else student.pt")
+    what.add_argument("--quantized", metavar="FILE", help="default: quantized.onnx beside the checkpoint")
+    what.add_argument("--float_only", action="store_true", help="no model_int8.onnx")
+    what.add_argument("--pt2", action="store_true", help="also a torch.export program, model.pt2")
+    what.add_argument("--executorch", action="store_true", help="also model.pte, run by ExecuTorch through XNNPACK")
+    how = parser.add_argument_group("where, and what to tell")
+    how.add_argument("--output_dir", help="default: artifacts, or artifacts/TASK for other tasks")
+    how.add_argument("--benchmark", action="store_true", help="latency, load time and memory of every file")
+    how.add_argument("--json", action="store_true", help="print export_results.json instead of tables")
+    arguments = parser.parse_args()
+    if arguments.output_dir is None:
+        arguments.output_dir = "artifacts" if arguments.task == DEFAULT_TASK else f"artifacts/{arguments.task}"
+    return arguments
+
+
+if __name__ == "__main__":
+    run(main)

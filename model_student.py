@@ -1,0 +1,82 @@
+"""The models: what the teacher and the student of a task cost before they have learnt anything.
+
+    python model_student.py --width 80
+
+Parameters, multiply-adds for one input, bytes of the weights, and milliseconds for one input on one thread.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from dwindle.compress.benchmark import engines
+from dwindle.compress.export import to_onnx, to_torchscript
+from dwindle.compress.measure import latencies, multiply_adds, parameters, weights_size
+from dwindle.data import data_directory
+from dwindle.errors import run
+from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
+from dwindle.tasks.task import Task
+
+ROUNDS = 50
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    words_dir = Path(arguments.words_dir) if arguments.words_dir else None
+    task = open_task(arguments.task, TaskOptions(data_directory(arguments.data_dir), words_dir=words_dir))
+    rows = [cost("teacher", task, None), cost("student", task, arguments.width)]
+    print(json.dumps(rows, indent=1) if arguments.json else table(rows))
+
+
+def cost(role: str, task: Task, width: int | None) -> dict[str, Any]:
+    """Build the model, export it to a scratch folder, and time all three forms in turns."""
+    model, example = task.build(role, width)[0].eval(), task.example_input()
+    with tempfile.TemporaryDirectory() as folder:
+        files = {"torchscript": Path(folder) / "model_ts.pt", "onnx": Path(folder) / "model.onnx"}
+        to_torchscript(model, example, files["torchscript"], {})
+        to_onnx(model, example, files["onnx"], task.inputs, task.outputs, {})
+        running = engines(model, files, threads=1)
+        calls = {name: lambda engine=engine: engine(example) for name, engine in running.items()}
+        taken = latencies(calls, ROUNDS, warm_up=5)
+    return {
+        "model": role,
+        "parameters": parameters(model),
+        "multiply_adds": multiply_adds(model, example),
+        "bytes": weights_size(model).bytes,
+        **{f"{name}_ms": round(latency.median_ms, 3) for name, latency in taken.items()},
+    }
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Aligned, numbers to the right."""
+    lines = [
+        f"{'model':<9}{'parameters':>12}{'multiply-adds':>15}{'bytes':>12}{'eager':>11}{'TorchScript':>13}{'ONNX':>11}"
+    ]
+    for row in rows:
+        lines.append(
+            f"{row['model']:<9}{row['parameters']:>12,}{row['multiply_adds']:>15,}{row['bytes']:>12,}"
+            f"{row['eager_ms']:>8.3f} ms{row['torchscript_ms']:>10.3f} ms{row['onnx_ms']:>8.3f} ms"
+        )
+    return "\n".join(lines)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
+    parser.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
+    parser.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
+    parser.add_argument("--words_dir", metavar="FOLDER", help="the recordings of task own_words")
+    parser.add_argument("--width", type=positive_int, help="channels of the student")
+    parser.add_argument("--json", action="store_true", help="the table for a program to read")
+    return parser.parse_args()
+
+
+def positive_int(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 9,999")
+    return int(text)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,263 @@
+"""Stage 2: prune a student and quantise it, and show what each technique gains and costs.
+
+    python prune_and_quantize.py --target_sparsity 0.4
+
+Takes artifacts/student.pt; writes artifacts/pruned.pt, artifacts/quantized.onnx (the version that should ship), every
+other version under artifacts/versions/, and a row for each in artifacts/results.json. --resume goes on after a stop.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DataLoaderConfiguration
+from torch import nn
+
+from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
+from dwindle.compress.calibration import checked
+from dwindle.compress.comparison import Measured, chosen, largest_loss, measured, table
+from dwindle.compress.distill import KnowledgeDistillationLoss
+from dwindle.compress.export import to_onnx
+from dwindle.compress.measure import open_session, session_reader
+from dwindle.compress.onnx_file import read_onnx, write_onnx
+from dwindle.compress.prune import MagnitudePruner, prune_in_steps
+from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
+from dwindle.compress.quantize_dynamic import quantized_dynamic
+from dwindle.compress.quantize_static import quantized_static
+from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
+from dwindle.compress.structured import narrowed, prune_channels
+from dwindle.compress.version import Version
+from dwindle.compress.workshop import Workshop
+from dwindle.data import data_directory
+from dwindle.errors import UsageError, UserError, run
+from dwindle.files import sha256_of
+from dwindle.results import load_results, record
+from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
+from dwindle.tasks.task import Task
+
+__all__ = ["MagnitudePruner", "QuantizedModel", "main"]
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
+        rows = shrink(arguments)
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+
+
+def shrink(arguments: argparse.Namespace) -> list[dict]:
+    """The whole stage; returns the rows that it recorded."""
+    folder = Path(arguments.output_dir)
+    student_path = Path(arguments.student or folder / "student.pt")
+    student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
+    if (folder / "results.json").is_file():
+        load_results(folder / "results.json")  # before the work, not after
+    task = open_task(arguments.task, task_options(arguments))
+    network = restored(task, student, student_path)
+    checked(task.calibration_inputs())
+    workshop = open_workshop(arguments, task, folder)
+
+    stage = "distilled" if student.stage == "distilled" else "student"
+    floating = workshop.finished("student", stage, network, "float")
+    versions = [floating]
+
+    def save(version: Version, file: str, build_arguments: dict) -> None:
+        Checkpoint(
+            task=task.name,
+            labels=student.labels,
+            role="student",
+            stage=version.stage,
+            arguments=build_arguments,
+            weights=version.network.state_dict(),
+            seed=arguments.seed,
+            metrics={"note": version.note},
+            corpora=student.corpora,
+            parent_sha256=sha256_of(student_path),
+        ).save(folder / file)
+
+    sparsity, steps, epochs = arguments.target_sparsity, arguments.steps, arguments.epochs_per_step
+    pruned = prune_in_steps(network, workshop, "pruned", sparsity, steps, epochs)
+    save(pruned, "pruned.pt", student.arguments)
+    versions.append(pruned)
+    if arguments.one_shot:
+        versions.append(prune_in_steps(network, workshop, "one_shot", sparsity, 1, steps * epochs, timed=False))
+    if arguments.sweep:
+        prune_in_steps(network, workshop, "sweep", 0.9, 9, epochs, at_each_step=versions.append, timed=False)
+    for share in arguments.structured:
+        name, smaller = f"structured_{round(100 * share)}", narrowed(student.arguments, share)
+        cut = prune_channels(network, task.rebuild(smaller), workshop, name, steps * epochs)
+        save(cut, f"{name}.pt", smaller)
+        versions += [cut, with_int8_weights(cut, workshop)]
+
+    quantised = [
+        quantized_static(pruned, workshop),
+        quantized_static(pruned, workshop, signed=True),
+        quantized_aware(pruned, workshop, arguments.qat_epochs),
+        with_int8_weights(pruned, workshop),
+    ]
+    versions += [with_float16_weights(pruned, workshop), quantized_dynamic(pruned, workshop), *quantised]
+    return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
+
+
+def report(
+    versions: list[Version],
+    quantised: list[Version],
+    parent: Version,
+    task: Task,
+    folder: Path,
+    student_path: Path,
+    arguments: argparse.Namespace,
+    workshop: Workshop,
+) -> list[dict]:
+    """Measure all, choose what ships, and write it down."""
+    by_name = {one.name: one for one in measured(versions, task, arguments.rounds)}
+    float_parent = by_name[parent.name]
+    best, reason = chosen([by_name[version.name] for version in quantised], float_parent)
+    ship(best, task, folder)
+    rows = []
+    for one in by_name.values():
+        row = one.as_row(parent_sha256=sha256_of(student_path), command=command_line(), seed=arguments.seed)
+        if one is best:
+            row |= {"note": f"{row['note']}; shipped: {reason}", "file": "quantized.onnx"}
+            row["sha256"] = sha256_of(folder / "quantized.onnx")
+        rows.append(row)
+    record(folder / "results.json", task.name, rows)
+    workshop.forget_everything()
+    print(f"\n{table(list(by_name.values()))}\n")
+    for version in quantised:
+        loss, where = largest_loss(by_name[version.name], float_parent)
+        print(f"{version.name}: at worst {100 * loss:+.2f} points lost against {parent.name}, on {where}")
+    print(f"\nshipped as {folder / 'quantized.onnx'}: {reason}")
+    return rows
+
+
+def ship(best: Measured, task: Task, folder: Path) -> None:
+    """The chosen version, with all that its file must say of itself."""
+    metadata = task.metadata(session_reader(open_session(best.version.onnx_path)))
+    origin = {"task": task.name, "parent_sha256": sha256_of(folder / "pruned.pt"), "corpora": json.dumps(task.corpora)}
+    write_onnx(read_onnx(best.version.onnx_path), folder / "quantized.onnx", metadata | origin)
+
+
+def unpruned(checkpoint: Checkpoint, path: Path) -> Checkpoint:
+    """A checkpoint that this stage can begin with."""
+    if checkpoint.stage in ("pruned", "structured"):
+        raise UserError(f"{path}: is pruned already: give the checkpoint that it was made from as --student")
+    return checkpoint
+
+
+def restored(task: Task, checkpoint: Checkpoint, path: Path) -> nn.Module:
+    """The network of a checkpoint of this task."""
+    if checkpoint.labels != list(task.labels):
+        raise UserError(f"{path}: knows other labels than the task: name the data that it was trained with")
+    try:
+        network = task.rebuild(checkpoint.arguments)
+        network.load_state_dict(checkpoint.weights)
+    except (RuntimeError, TypeError) as error:
+        raise UserError(f"{path}: its weights do not fit the network that it names: train it again") from error
+    return network
+
+
+def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path) -> Workshop:
+    """The task's data, the teacher where there is one, and a folder for all versions."""
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
+    teacher, teacher_path = None, Path(arguments.teacher or folder / "teacher.pt")
+    if arguments.alpha > 0 and (arguments.teacher or teacher_path.is_file()):
+        teacher = restored(task, load_checkpoint(teacher_path, task.name), teacher_path)
+    print(f"fine-tuning {f'with the help of {teacher_path}' if teacher else 'without a teacher'}", flush=True)
+
+    def write(network: nn.Module, path: Path) -> None:
+        to_onnx(network, task.example_input(), path, task.inputs, task.outputs, {"task": task.name})
+
+    workshop = Workshop(
+        task=task,
+        folder=folder / "versions",
+        write_onnx=write,
+        loss=KnowledgeDistillationLoss(arguments.temperature, arguments.alpha),
+        teacher=teacher,
+        accelerator=Accelerator(
+            cpu=arguments.device != "cuda", dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True)
+        ),
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.lr,
+        seed=arguments.seed,
+        resume=arguments.resume,
+    )
+    workshop.folder.mkdir(parents=True, exist_ok=True)
+    if not arguments.resume:
+        workshop.forget_everything()
+    return workshop
+
+
+def task_options(arguments: argparse.Namespace) -> TaskOptions:
+    """What the task needs to know of the flags."""
+    return TaskOptions(
+        data_dir=data_directory(arguments.data_dir),
+        corpora=tuple(arguments.corpora) if arguments.corpora else None,
+        hold_out_speaker=arguments.hold_out_speaker,
+        words_dir=Path(arguments.words_dir) if arguments.words_dir else None,
+    )
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
+    data = parser.add_argument_group("what to shrink")
+    data.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
+    data.add_argument("--student", metavar="FILE", help="default: student.pt in --output_dir")
+    data.add_argument("--teacher", metavar="FILE", help="default: teacher.pt in --output_dir, where there is one")
+    data.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
+    data.add_argument("--corpora", nargs="+", metavar="NAME", help="only these, as in training")
+    data.add_argument("--hold_out_speaker", metavar="NAME", help="as in training")
+    data.add_argument("--words_dir", metavar="FOLDER", help="your own words, as in training")
+    how = parser.add_argument_group("how to shrink it")
+    how.add_argument("--target_sparsity", type=share, default=0.4, metavar="SHARE", help="weights to zero (0.4)")
+    how.add_argument("--steps", type=positive_int, default=8, help="pruning steps, each followed by fine-tuning")
+    how.add_argument("--epochs_per_step", type=positive_int, default=2)
+    how.add_argument("--one_shot", action="store_true", help="also prune in one step, with as many epochs in all")
+    how.add_argument("--sweep", action="store_true", help="also prune on, 10%% at a time, to 90%%")
+    how.add_argument("--structured", type=share, nargs="*", default=[], metavar="SHARE", help="channels to remove")
+    how.add_argument("--qat_epochs", type=positive_int, default=4, help="of training with rounding in place")
+    how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
+    how.add_argument("--alpha", type=float, default=0.7, help="the teacher's share of the loss")
+    how.add_argument("--lr", type=positive_float, default=1e-3, help="highest rate of each fine-tuning")
+    how.add_argument("--batch_size", type=positive_int, default=128)
+    how.add_argument("--seed", type=int, default=0)
+    where = parser.add_argument_group("where and with what")
+    where.add_argument("--output_dir", default=None, help="default: artifacts, or artifacts/TASK for other tasks")
+    where.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
+    where.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="for fine-tuning")
+    where.add_argument("--rounds", type=positive_int, default=200, help="of timing, all versions in turns")
+    where.add_argument("--json", action="store_true", help="the rows as JSON on stdout, all else on stderr")
+    arguments = parser.parse_args()
+    if arguments.output_dir is None:
+        arguments.output_dir = "artifacts" if arguments.task == DEFAULT_TASK else f"artifacts/{arguments.task}"
+    return arguments
+
+
+def positive_int(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+
+
+def share(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,157 @@
+"""The export script, on a small vocabulary of tones: what it writes, and that a failure leaves everything as it was."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import soundfile
+import torch
+
+from dwindle.audio import SAMPLE_RATE
+from dwindle.checkpoint import Checkpoint
+from dwindle.compress.export import load_torchscript, to_onnx
+from dwindle.compress.measure import open_session
+from dwindle.compress.onnx_file import metadata_of, read_onnx, write_onnx
+from dwindle.files import sha256_of
+from dwindle.runtime.recogniser import Recogniser
+from dwindle.tasks import TaskOptions, open_task
+
+ROOT = Path(__file__).parents[1]
+WRITTEN = ["export_results.json", "model.onnx", "model_int8.onnx", "model_ts.pt", "results.json"]
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("words")
+    time_s = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    for word, frequency_hz in (("low", 300), ("high", 1500)):
+        (folder / word).mkdir()
+        for take in range(20):
+            tone = 0.3 * np.sin(2 * np.pi * (frequency_hz + 10 * take) * time_s)
+            soundfile.write(folder / word / f"{take}.wav", tone, SAMPLE_RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def task(words, tmp_path_factory):
+    return open_task("own_words", TaskOptions(tmp_path_factory.mktemp("no-data"), words_dir=words))
+
+
+@pytest.fixture
+def folder(task, tmp_path) -> Path:
+    """A checkpoint and what stage 2 would have made of it."""
+    torch.manual_seed(0)
+    model, arguments = task.build("student", 16)
+    checkpoint = Checkpoint(
+        "own_words", list(task.labels), "student", "trained", arguments, model.state_dict(), seed=0, corpora=["words"]
+    )
+    digest = checkpoint.save(tmp_path / "student.pt")
+    path = tmp_path / "quantized.onnx"
+    to_onnx(model.eval(), task.example_input(), path, task.inputs, task.outputs, {"parent_sha256": digest})
+    return tmp_path
+
+
+def export(folder: Path, words: Path, *flags: str, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "export_models.py"), "--task", "own_words", "--words_dir", str(words)]
+    return subprocess.run(
+        [*command, "--data_dir", str(words.parent), "--output_dir", str(folder), *flags],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        check=False,
+    )
+
+
+def failed_in_one_line(done: subprocess.CompletedProcess, message: str) -> bool:
+    lines = done.stderr.strip().splitlines()
+    return done.returncode != 0 and message in lines[-1] and "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_every_file_is_complete_and_said_to_agree(folder, words, task):
+    done = export(folder, words, "--benchmark", "--pt2")
+    assert done.returncode == 0, done.stderr
+    assert {*WRITTEN, "model.pt2"} <= set(os.listdir(folder))
+    assert not [name for name in os.listdir(folder) if name.startswith(".")]
+    digest = sha256_of(folder / "student.pt")
+    for name in ("model.onnx", "model_int8.onnx"):
+        said = metadata_of(read_onnx(folder / name))
+        assert said["parent_sha256"] == digest
+        assert json.loads(said["labels"]) == list(task.labels)
+        assert json.loads(said["corpora"]) == ["words"]
+        assert {"sample_rate", "window_samples", "threshold", "licence", "task"} <= set(said)
+        assert Recogniser(folder / name).words == ["high", "low"]
+    assert load_torchscript(folder / "model_ts.pt", ["parent_sha256"])[1] == {"parent_sha256": digest}
+    report = json.loads((folder / "export_results.json").read_text())
+    for name, file in report["files"].items():
+        assert file["sha256"] == sha256_of(folder / name)
+        assert file["against_pytorch"]["random"]["inputs"] == 1000
+        assert file["against_pytorch"]["random"]["batch_sizes"] == [1, 2, 64]
+        assert max(trial["largest_difference"] for trial in file["against_pytorch"].values()) < 1e-3
+    assert {row["engine"] for row in report["latency"]} == {"eager", "torchscript", "onnx", "onnx_int8"}
+    assert {(row["threads"] == 1, row["batch_size"]) for row in report["latency"]} >= {(True, 1), (True, 64)}
+    assert {row["engine"] for row in report["processes"]} == {"eager", "torchscript", "onnx", "onnx_int8"}
+    rows = {row["version"]: row for row in json.loads((folder / "results.json").read_text())["rows"]}
+    assert rows["onnx"]["parent_sha256"] == digest
+
+
+@pytest.mark.slow
+def test_a_violated_bound_fails_and_leaves_the_old_files(folder, words):
+    (folder / "model.onnx").write_text("old")
+    model = read_onnx(folder / "quantized.onnx")
+    usual = int(
+        open_session(folder / "quantized.onnx").run(None, {"audio": np.zeros((1, 8000), np.float32)})[0].argmax()
+    )
+    bias = next(tensor for tensor in model.graph.initializer if list(tensor.dims) == [3])
+    bias.CopyFrom(onnx.numpy_helper.from_array(99 * np.eye(3, dtype=np.float32)[usual - 1], bias.name))
+    write_onnx(model, folder / "quantized.onnx", metadata_of(model))
+    before = {name: (folder / name).read_bytes() for name in os.listdir(folder)}
+    done = export(folder, words)
+    assert failed_in_one_line(done, "top answer"), done.stderr
+    assert {name: (folder / name).read_bytes() for name in os.listdir(folder)} == before
+
+
+def test_a_quantised_file_of_another_checkpoint_is_refused(folder, words):
+    write_onnx(read_onnx(folder / "quantized.onnx"), folder / "quantized.onnx", {"parent_sha256": "0" * 64})
+    assert failed_in_one_line(export(folder, words), "was not made from")
+
+
+def test_a_checkpoint_of_another_task_is_refused(folder, words):
+    content = torch.load(folder / "student.pt", weights_only=True)
+    torch.save(content | {"task": "spoken_digits"}, folder / "student.pt")
+    assert failed_in_one_line(export(folder, words), "made for task 'spoken_digits'")
+
+
+@pytest.mark.slow
+def test_weights_that_do_not_fit_are_refused(folder, words):
+    content = torch.load(folder / "student.pt", weights_only=True)
+    torch.save(content | {"arguments": content["arguments"] | {"channels": 24}}, folder / "student.pt")
+    assert failed_in_one_line(export(folder, words, "--float_only"), "do not fit")
+
+
+def test_a_folder_that_cannot_be_written_is_refused(folder, words):
+    (folder / "file").write_text("in the way")
+    done = export(folder / "file" / "deeper", words, "--float_only", "--checkpoint", str(folder / "student.pt"))
+    assert failed_in_one_line(done, "cannot write into")
+
+
+def test_a_missing_onnxruntime_is_one_line(folder, words, tmp_path_factory):
+    hiding = tmp_path_factory.mktemp("hiding")
+    (hiding / "onnxruntime.py").write_text("raise ImportError('hidden')")
+    assert failed_in_one_line(export(folder, words, PYTHONPATH=str(hiding)), "onnxruntime cannot be imported")
+
+
+@pytest.mark.slow
+def test_executorch_is_run_or_said_to_be_missing(folder, words):
+    done = export(folder, words, "--float_only", "--executorch")
+    if done.returncode:
+        assert failed_in_one_line(done, "pip install executorch==1.2.0")
+        assert not (folder / "model.onnx").exists()
+    else:
+        assert "model.pte" in json.loads((folder / "export_results.json").read_text())["files"]

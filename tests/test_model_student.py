@@ -1,0 +1,38 @@
+"""The table of models: the promised sizes, and that every engine was timed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dwindle.audio.network import SpeechNet
+from dwindle.compress.measure import parameters
+from dwindle.tasks.spoken import STUDENT, TEACHER
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(("width", "most"), [(None, 85_000), (24, 20_000)])
+def test_the_student_keeps_its_promised_size(width, most):
+    arguments = {**STUDENT, **({"channels": width} if width else {})}
+    assert parameters(SpeechNet(classes=11, **arguments)) <= most
+    assert parameters(SpeechNet(classes=11, **TEACHER)) > 5 * parameters(SpeechNet(classes=11, **STUDENT))
+
+
+@pytest.mark.slow
+def test_the_script_times_teacher_and_student_in_every_engine(data_dir):
+    command = [sys.executable, "model_student.py", "--data_dir", str(data_dir), "--width", "24", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    teacher, student = json.loads(done.stdout)
+    assert (teacher["model"], student["model"]) == ("teacher", "student")
+    for column in ("parameters", "multiply_adds", "bytes", "eager_ms", "torchscript_ms", "onnx_ms"):
+        assert 0 < student[column] < teacher[column]
+
+
+def test_a_width_that_is_none_is_a_usage_error():
+    command = [sys.executable, "model_student.py", "--width", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, "whole number" in done.stderr) == (2, True)

@@ -1,0 +1,161 @@
+"""prune_and_quantize.py as a person runs it: killed and resumed, what it leaves behind, and what it refuses."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny_corpus import QUICK, ROOT, environment, train, write_fsdd
+
+from dwindle.checkpoint import load_checkpoint, save_tensors
+from dwindle.compress.onnx_file import metadata_of, read_onnx
+from dwindle.files import sha256_of
+from dwindle.results import load_results
+from dwindle.tasks.spoken import SpokenWords
+
+COMMAND = ("--data_dir", "data", "--corpora", "fsdd", "--batch_size", "20", "--steps", "2", "--epochs_per_step", "1")
+WHOLE = (*COMMAND, "--qat_epochs", "1", "--rounds", "3", "--structured", "0.3", "--one_shot", "--json")
+
+
+def start(folder: Path, *arguments: object) -> subprocess.Popen:
+    line = [sys.executable, str(ROOT / "prune_and_quantize.py"), *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(line, cwd=folder, env=environment(), text=True, **pipes)
+
+
+def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
+    process = start(folder, *arguments)
+    stdout, stderr = process.communicate(timeout=280)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def complaint(done: subprocess.CompletedProcess) -> str:
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("stage")
+    write_fsdd(folder / "data")
+    assert train(folder, "--data_dir", "data", *QUICK, "--epochs", "2", "--alpha", "0").returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def killed(folder) -> Path:
+    """The stage, killed after its first pruning step."""
+    state = folder / "artifacts/versions/.pruning-pruned.pt"
+    process = start(folder, *WHOLE)
+    while not state.is_file():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(killed) -> tuple[Path, list[dict]]:
+    """The same, after refusing to go on under other conditions, resumed to its end."""
+    assert not (killed / "artifacts/results.json").exists()
+    assert not (killed / "artifacts/pruned.pt").exists()
+    other = run(killed, *WHOLE, "--target_sparsity", "0.5", "--resume")
+    assert other.returncode == 1
+    assert "another target" in complaint(other)
+    done = run(killed, *WHOLE, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "step 1/2" not in done.stderr
+    assert "step 2/2" in done.stderr
+    return killed, json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_every_version_has_a_row(finished):
+    folder, rows = finished
+    by_name = {row["version"]: row for row in rows}
+    assert load_results(folder / "artifacts/results.json")["rows"] == rows
+    techniques = ["fp16", "dynamic", "static_uint8", "static_int8", "qat", "int8_weights"]
+    expected = {"student", "pruned", "one_shot", "structured_30", "structured_30_int8_weights"}
+    assert set(by_name) == expected | {f"pruned_{technique}" for technique in techniques}
+    assert "converts no convolution" in by_name["pruned_dynamic"]["note"]
+    assert by_name["structured_30"]["multiply_adds"] < by_name["student"]["multiply_adds"]
+    assert by_name["structured_30"]["parameters"] < by_name["student"]["parameters"]
+    assert by_name["pruned"]["bytes_gzipped"] < by_name["student"]["bytes_gzipped"]
+    assert by_name["pruned_int8_weights"]["bytes"] < by_name["pruned_fp16"]["bytes"] < by_name["pruned"]["bytes"]
+    assert {"onnxruntime", "pytorch"} <= set(by_name["pruned_qat"]["latency"])
+
+
+@pytest.mark.slow
+def test_the_files_hold_what_the_rows_say(finished):
+    folder, rows = finished
+    pruned = load_checkpoint(folder / "artifacts/pruned.pt", "spoken_digits")
+    assert pruned.stage == "pruned"
+    assert pruned.parent_sha256 == sha256_of(folder / "artifacts/student.pt")
+    weights = [w for name, w in pruned.weights.items() if w.ndim == 4]
+    zeros = sum(int((w == 0).sum()) for w in weights) / sum(w.numel() for w in weights)
+    assert zeros == pytest.approx(0.4, abs=0.001)
+    assert not any(name.endswith("_mask") for name in pruned.weights)
+    narrow = load_checkpoint(folder / "artifacts/structured_30.pt")
+    SpokenWords.rebuild(None, narrow.arguments).load_state_dict(narrow.weights)
+    shipped = folder / "artifacts/quantized.onnx"
+    metadata = metadata_of(read_onnx(shipped))
+    assert metadata["parent_sha256"] == sha256_of(folder / "artifacts/pruned.pt")
+    assert json.loads(metadata["labels"])[-1] == "reject"
+    (row,) = [row for row in rows if row["file"] == "quantized.onnx"]
+    assert row["sha256"] == sha256_of(shipped)
+    assert "shipped: " in row["note"]
+    assert list((folder / "artifacts/versions").glob(".*")) == []
+
+
+@pytest.mark.slow
+def test_a_pruned_checkpoint_is_not_pruned_again(finished):
+    folder, _ = finished
+    done = run(folder, *COMMAND, "--student", "artifacts/pruned.pt")
+    assert done.returncode == 1
+    assert "is pruned already" in complaint(done)
+
+
+def test_a_checkpoint_of_another_task_is_refused(folder):
+    content = load_checkpoint(folder / "artifacts/student.pt")
+    other = folder / "other.pt"
+    content.task = "own_words"
+    content.save(other)
+    done = run(folder, *COMMAND, "--student", other)
+    assert done.returncode == 1
+    assert "made for task 'own_words'" in complaint(done)
+
+
+@pytest.mark.parametrize("sparsity", ["1.5", "-0.1", "none"])
+def test_a_sparsity_outside_its_range_is_a_wrong_command(folder, sparsity):
+    done = run(folder, *COMMAND, f"--target_sparsity={sparsity}")
+    assert done.returncode == 2
+    assert "is not between 0 and 1" in complaint(done)
+
+
+@pytest.mark.slow
+def test_silent_recordings_cannot_calibrate(folder, tmp_path):
+    shutil.copytree(folder / "data", tmp_path / "data")
+    for path in (tmp_path / "data/fsdd/recordings").iterdir():
+        soundfile.write(path, np.zeros(3200), 8000)
+    done = run(tmp_path, *COMMAND, "--student", folder / "artifacts/student.pt")
+    assert done.returncode == 1
+    assert "calibration set is silent" in complaint(done)
+    assert not (tmp_path / "artifacts/pruned.pt").exists()
+
+
+def test_a_damaged_state_is_named(folder, tmp_path):
+    shutil.copytree(folder / "data", tmp_path / "data")
+    (tmp_path / "artifacts/versions").mkdir(parents=True)
+    os.link(folder / "artifacts/student.pt", tmp_path / "artifacts/student.pt")
+    save_tensors(tmp_path / "artifacts/versions/.pruning-pruned.pt", {"format": "something else"})
+    done = run(tmp_path, *COMMAND, "--resume")
+    assert done.returncode == 1
+    assert "not a state of pruning" in complaint(done)
