@@ -3,8 +3,8 @@
 #
 #     python notebooks/experiments.py
 #
-# Draws every picture of the report from `artifacts/results.json`, the training logs and `logs/answers.json`,
-# made by `bench/answers.py`, into `artifacts/figures/`. A picture whose numbers are not there yet is named and left out.
+# Draws every picture of the report from `artifacts/results.json`, the training logs and `logs/answers.json`, which
+# `bench/answers.py` makes, into `artifacts/figures/`. A picture whose numbers are missing is named and left out.
 
 # %%
 import argparse

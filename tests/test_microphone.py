@@ -202,7 +202,7 @@ def test_spoken_digits_are_understood_and_soon(server, listen, data_dir, tmp_pat
         assert rate == 8_000
         parts += [clip, np.zeros(2_400)]
     soundfile.write(tmp_path / "dictated.wav", np.concatenate(parts), 8_000)
-    listening = listen()
+    listening = listen("--model", str(RELEASED))
     server.play(tmp_path / "dictated.wav")
     listening.wait_for(lambda: len(listening.words) >= len(truth) - 1, 5)
     time.sleep(0.5)
