@@ -19,10 +19,12 @@ from torch import nn
 
 from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
 from dwindle.compress.distill import KnowledgeDistillationLoss
+from dwindle.compress.measure import multiply_adds, nonzeros, parameters
 from dwindle.compress.training import Recipe, Trainer, reader
 from dwindle.data import data_directory
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
+from dwindle.results import record
 from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
 from dwindle.tasks.task import Task
 
@@ -98,10 +100,10 @@ def write_checkpoint(
 ) -> None:
     """Judge the trained model on every data set, print what came out, and write its checkpoint."""
     scores = task.evaluate(reader(trainer.plain, trainer.accelerator.device))
-    print(f"\n{role}: {sum(p.numel() for p in trainer.plain.parameters()):,} parameters")
+    print(f"\n{role}: {parameters(trainer.plain):,} parameters")
     for name, score in scores.items():
         print(f"  {name:<28} {score}")
-    rows = {name: score.as_row() for name, score in scores.items()}
+    score_rows = {name: score.as_row() for name, score in scores.items()}
     checkpoint = Checkpoint(
         task=task.name,
         labels=list(task.labels),
@@ -110,13 +112,28 @@ def write_checkpoint(
         arguments=build_arguments,
         weights=trainer.plain.state_dict(),
         seed=arguments.seed,
-        metrics={**metrics, "conditions": trainer.conditions, "scores": rows},
+        metrics={**metrics, "conditions": trainer.conditions, "scores": score_rows},
         corpora=list(task.corpora),
         parent_sha256=teacher_sha256,
     )
-    path = Path(arguments.output_dir) / f"{role}.pt"
-    checkpoint.save(path)
-    print(f"  written: {path}\n")
+    folder = Path(arguments.output_dir)
+    sha256 = checkpoint.save(folder / f"{role}.pt")
+    row = {
+        "version": role if role == "teacher" else "student alone" if teacher_sha256 is None else "distilled student",
+        "stage": role if teacher_sha256 is None else "distilled",
+        "file": f"{role}.pt",
+        "sha256": sha256,
+        "parent_sha256": teacher_sha256,
+        "command": checkpoint.command,
+        "seed": checkpoint.seed,
+        "parameters": parameters(trainer.plain),
+        "nonzeros": nonzeros(trainer.plain),
+        "multiply_adds": multiply_adds(trainer.plain, task.example_input()),
+        "bytes": (folder / f"{role}.pt").stat().st_size,
+        "scores": score_rows,
+    }
+    record(folder / "results.json", task.name, [row])
+    print(f"  written: {folder / f'{role}.pt'}\n")
 
 
 def is_made(path: Path, task: Task, trainer: Trainer, teacher_sha256: str | None) -> bool:

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dwindle.audio import WINDOW_SAMPLES
 from dwindle.audio.frontend import FRAME_SAMPLES, HOP_SAMPLES, LogMel
@@ -35,17 +36,27 @@ class Convolution(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("matrix", LogMel().fourier_matrix().T.reshape(FRAME_SAMPLES, 1, 1, FRAME_SAMPLES).clone())
+        self.register_buffer("rows", LogMel().fourier_rows().unsqueeze(1))
 
     def forward(self, audio: Tensor) -> Tensor:
-        return nn.functional.conv2d(audio[:, None, None], self.matrix, stride=(1, HOP_SAMPLES)).square()
+        return functional.conv1d(audio.unsqueeze(1), self.rows, stride=HOP_SAMPLES).square()
+
+
+class Product(LogMel):
+    """Frames cut out side by side, then a matrix product; the graph derives the matrix from one period of a cosine."""
+
+    def forward(self, audio: Tensor) -> Tensor:
+        whole_hops = audio[:, : audio.shape[1] // HOP_SAMPLES * HOP_SAMPLES]
+        hops = whole_hops.reshape(audio.shape[0], -1, HOP_SAMPLES)
+        frames = torch.cat([hops[:, :-1], hops[:, 1:]], dim=-1)
+        return torch.matmul(frames, self.fourier_rows().T).square()
 
 
 class Derived(LogMel):
-    """A matrix product whose matrix the graph derives from a table of one cosine period."""
+    """The convolution again, its constants derived in the graph."""
 
     def forward(self, audio: Tensor) -> Tensor:
-        return torch.matmul(self.frames(audio), self.fourier_matrix()).square()
+        return functional.conv1d(audio.unsqueeze(1), self.fourier_rows().unsqueeze(1), stride=HOP_SAMPLES).square()
 
 
 def main() -> None:
@@ -53,7 +64,7 @@ def main() -> None:
     example = torch.randn(1, WINDOW_SAMPLES, generator=torch.Generator().manual_seed(0))
     sessions, sizes = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        for form in (Operator(), Convolution(), Derived(), LogMel()):
+        for form in (Operator(), Convolution(), Product(), Derived(), LogMel()):
             name = type(form).__name__
             path = Path(folder) / f"{name}.onnx"
             torch.onnx.export(

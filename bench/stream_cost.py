@@ -36,15 +36,17 @@ def _carries(model: Path, speech: Sequence[Stream], count: int) -> bool:
     chunk = round(CHUNK_S * SAMPLE_RATE)
     rng = np.random.default_rng(0)
     listeners = [(RealTimeInference(recogniser), int(rng.integers(len(sound)))) for _ in range(count)]
-    started = time.perf_counter()
+    clock_s = 0.0  # of a core that does nothing else: its processor time, and waiting until more sound is due
     for tick in range(round(TRIAL_S / CHUNK_S)):
-        due = started + tick * CHUNK_S
-        if time.perf_counter() - due > LATEST_S:
-            return False
-        time.sleep(max(0.0, due - time.perf_counter()))
+        due_s = tick * CHUNK_S
+        clock_s = max(clock_s, due_s)
+        started = time.process_time()
         for inference, offset in listeners:
             at = (offset + tick * chunk) % (len(sound) - chunk)
             inference.process(sound[at : at + chunk])
+        clock_s += time.process_time() - started
+        if clock_s - due_s > CHUNK_S + LATEST_S:
+            return False
     return True
 
 

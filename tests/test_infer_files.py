@@ -1,7 +1,7 @@
 """infer.py on files, folders and manifests."""
 
 import json
-import time
+import resource
 
 import numpy as np
 import pytest
@@ -152,11 +152,13 @@ def test_a_wrong_command_line_is_one_clear_line(place, arguments, code, complain
 
 
 def test_the_first_answer_takes_less_than_a_second(place):
+    """Of processor time, which other programs on the machine do not lengthen as they do the time on the wall."""
     times_s = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         infer(*options(place), place / "4.flac")
-        times_s.append(time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times_s.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(times_s) < 1.0
 
 

@@ -18,6 +18,7 @@ import train_distill
 from dwindle import errors
 from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
 from dwindle.files import sha256_of
+from dwindle.results import load_results
 
 pytestmark = pytest.mark.timeout(900)  # on a busy machine; all of it takes a minute on a quiet one
 ALONE = (*QUICK, "--alpha", "0", "--epochs", "5", "--patience", "0", "--output_dir", "out")
@@ -134,7 +135,12 @@ def test_a_teacher_and_its_student_from_one_command(tmp_path, data):
     assert student.metrics["conditions"]["temperature"] == 4.0
     assert student.metrics["scores"]["fsdd_test"]["count"] == 30
     assert (len(logged(tmp_path, "teacher")), len(logged(tmp_path))) == (1, 2)
-    assert sorted(os.listdir(tmp_path / "out")) == ["student.pt", "teacher.pt"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["results.json", "student.pt", "teacher.pt"]
+    rows = load_results(tmp_path / "out" / "results.json")["rows"]
+    assert [(row["version"], row["sha256"]) for row in rows] == [
+        ("teacher", sha256_of(tmp_path / "out" / "teacher.pt")),
+        ("distilled student", sha256_of(tmp_path / "out" / "student.pt")),
+    ]
     assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
     digests = [sha256_of(tmp_path / "out" / f"{role}.pt") for role in ("teacher", "student")]
     again = train(tmp_path, *flags, "--resume")

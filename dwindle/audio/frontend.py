@@ -8,11 +8,12 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dwindle.audio import SAMPLE_RATE
 
 FRAME_SAMPLES = 256  # 32 ms at 8 kHz
-HOP_SAMPLES = 128  # 16 ms; it must divide the frame
+HOP_SAMPLES = 128  # 16 ms
 MEL_BANDS = 40
 LOWEST_HZ, HIGHEST_HZ = 60.0, 3_900.0
 POWER_FLOOR = 1e-3  # relative to the clip's own level; below it lies what no listener uses
@@ -41,32 +42,24 @@ class LogMel(nn.Module):
 
     def log_energies(self, audio: Tensor) -> Tensor:
         """Log of the mel energies as torchaudio defines them, without level normalisation."""
-        spectrum = torch.matmul(self.frames(audio), self.fourier_matrix())
+        spectrum = functional.conv1d(audio.unsqueeze(1), self.fourier_rows().unsqueeze(1), stride=self.hop_samples)
         filters = self.mel_filters()
         # real and imaginary parts of a bin go through the same filter, so their squares need not be added first
-        energies = torch.matmul(spectrum.square(), torch.cat([filters, filters[1:-1]]))
-        return torch.log(energies + POWER_FLOOR).transpose(1, 2)
+        energies = torch.matmul(torch.cat([filters, filters[:, 1:-1]], dim=1), spectrum.square())
+        return torch.log(energies + POWER_FLOOR)
 
-    def frames(self, audio: Tensor) -> Tensor:
-        """(batch, frames, FRAME_SAMPLES), overlapping; built from whole hops, which every exporter understands."""
-        whole_hops = audio[:, : audio.shape[1] // self.hop_samples * self.hop_samples]
-        hops = whole_hops.reshape(audio.shape[0], -1, self.hop_samples)
-        hops_per_frame = FRAME_SAMPLES // self.hop_samples
-        count = hops.shape[1] - hops_per_frame + 1
-        return torch.cat([hops[:, start : start + count] for start in range(hops_per_frame)], dim=-1)
-
-    def fourier_matrix(self) -> Tensor:
-        """(samples, rows): the window times a cosine of each row's bin and phase."""
+    def fourier_rows(self) -> Tensor:
+        """(rows, samples): the window times a cosine of each row's bin and phase."""
         samples = torch.arange(FRAME_SAMPLES, device=self.window.device)
-        turns = samples.unsqueeze(1) * self.row_bins.long() + self.row_phases.long()
-        return self.cosine_table[turns % FRAME_SAMPLES] * self.window.unsqueeze(1)
+        turns = self.row_bins.long().unsqueeze(1) * samples + self.row_phases.long().unsqueeze(1)
+        return self.cosine_table[turns % FRAME_SAMPLES] * self.window
 
     def mel_filters(self) -> Tensor:
-        """(bins, bands): triangles that rise and fall linearly in Hz between neighbouring mel edges."""
+        """(bands, bins): triangles that rise and fall linearly in Hz between neighbouring mel edges."""
         bins = torch.arange(FRAME_SAMPLES // 2 + 1, device=self.window.device)
-        distance = self.mel_edges_hz - (bins * (SAMPLE_RATE / FRAME_SAMPLES)).unsqueeze(1)
-        widths = self.mel_edges_hz[1:] - self.mel_edges_hz[:-1]
-        return torch.relu(torch.minimum(-distance[:, :-2] / widths[:-1], distance[:, 2:] / widths[1:]))
+        distance = self.mel_edges_hz.unsqueeze(1) - bins * (SAMPLE_RATE / FRAME_SAMPLES)
+        widths = (self.mel_edges_hz[1:] - self.mel_edges_hz[:-1]).unsqueeze(1)
+        return torch.relu(torch.minimum(-distance[:-2] / widths[:-1], distance[2:] / widths[1:]))
 
 
 def _mel_spaced_hz(count: int) -> Tensor:

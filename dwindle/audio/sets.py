@@ -18,6 +18,7 @@ from dwindle.audio.voices import synthesise
 VOICES_PER_DIGIT = 300
 VOICES_PER_OTHER_WORD = 12
 NOISE_SEED = 20
+QUIETEST_NOISE = 4  # of 32,768
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,10 @@ def heard(store: ClipStore, keep: Sequence[int]) -> HeardClips:
 def in_noise(clips: HeardClips, noises: ClipStore, snr_db: float) -> HeardClips:
     """The same clips in noise, the same noise in every run."""
     generator = torch.Generator().manual_seed(NOISE_SEED)
-    chosen = torch.randint(len(noises), (len(clips.audio),), generator=generator)
-    noise = torch.from_numpy(noises.centred(chosen.tolist(), WINDOW_SAMPLES))
+    # many recordings end in digital silence, which would leave a clip as clean as it was
+    loud = [index for index in range(len(noises)) if noises.whole(index).std() > QUIETEST_NOISE]
+    chosen = torch.randint(len(loud), (len(clips.audio),), generator=generator)
+    noise = torch.from_numpy(noises.centred([loud[index] for index in chosen], WINDOW_SAMPLES))
     return replace(clips, audio=mixed_at(clips.audio, noise, torch.full((len(noise),), snr_db)))
 
 

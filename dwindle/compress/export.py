@@ -3,6 +3,7 @@
 Every function takes the model, one example input and what the file must say of itself, and writes one file, whole.
 """
 
+import copy
 import io
 import json
 import os
@@ -88,11 +89,14 @@ def to_executorch(model: nn.Module, example: Tensor, path: str | Path, metadata:
     if compiler.is_file():
         os.environ.setdefault("FLATC_EXECUTABLE", str(compiler))
     xnnpack = imported("executorch.backends.xnnpack.partition.xnnpack_partitioner", EXECUTORCH_REMEDY)
-    with _ready_for_tracing(model):
-        program = torch.export.export(model, (example,))
+    kinds = imported("executorch.backends.xnnpack.partition.config", EXECUTORCH_REMEDY).ALL_PARTITIONER_CONFIGS
+    # behind a convolution XNNPACK's softmax runs over the wrong axis; the portable one does not
+    lowered_kinds = [kind for kind in kinds if kind.__name__ != "SoftmaxConfig"]
+    plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format)  # portable operators want one order of axes
+    with _ready_for_tracing(plain):
         lowered = exir.to_edge_transform_and_lower(
-            program,
-            partitioner=[xnnpack.XnnpackPartitioner()],
+            torch.export.export(plain, (example,)),
+            partitioner=[xnnpack.XnnpackPartitioner(configs=lowered_kinds)],
             constant_methods={"metadata": json.dumps(metadata)},
         )
         content = lowered.to_executorch().buffer
