@@ -95,7 +95,8 @@ def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):
     assert all(torch.equal(batches[0][name], batches[1][name]) for name in batches[0])
     assert batches[0]["audio"].shape != batches[2]["audio"].shape
     assert batches[0]["audio"].shape[0] == 16
-    assert batches[0]["strings"].shape == (2, STRING_SAMPLES)
+    assert batches[0]["strings"].shape[0] == 2
+    assert batches[0]["strings"].shape[1] <= STRING_SAMPLES
 
 
 @pytest.mark.parametrize(

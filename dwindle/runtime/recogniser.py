@@ -20,7 +20,7 @@ class ModelError(UserError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What one isolated clip is: a word, or None where it is rejected; and how probable that word is."""
+    """What one isolated clip is: a word, or None where it is rejected; and how probable the likeliest word is."""
 
     label: str | None
     confidence: float
@@ -48,10 +48,8 @@ class Recogniser:
     def classify(self, clip: np.ndarray) -> Answer:
         """The one answer for a clip that holds one word."""
         probabilities = softmax(self._run(self._one_window(clip))[0])[0]
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        accepted = self.labels[best] != REJECT and confidence >= self.threshold
-        return Answer(self.labels[best] if accepted else None, confidence)
+        confidence, word = max((float(probabilities[self.labels.index(word)]), word) for word in self.words)
+        return Answer(word if confidence >= self.threshold else None, confidence)
 
     def pooled(self, samples: np.ndarray) -> np.ndarray:
         """Probabilities (labels,) for these samples taken as one word, wherever in them it stands."""
