@@ -20,6 +20,6 @@ def test_there_is_one_program_for_each_kind_of_file():
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=["onnx", "torchscript"])
 def test_the_program_hears_a_seven_in_five_lines(program):
-    assert len(program.splitlines()) == 5
+    assert len([line for line in program.splitlines() if line]) == 5
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout.strip()) == (0, "7"), done.stderr
