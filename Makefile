@@ -7,6 +7,9 @@ PYTEST_FLAGS ?=
 
 FULL := .venv/bin/python
 LIGHT := .venv-demo/bin/python
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+# one process per core trains about three times as fast as one process with as many threads
+TRAIN := OMP_NUM_THREADS=1 $(FULL) -m torch.distributed.run --standalone --nproc_per_node $(CORES) train_distill.py
 DATA_FLAG := $(if $(DATA),--data_dir $(DATA))
 
 .DEFAULT_GOAL := help
@@ -31,13 +34,13 @@ test: .venv/installed  ## install everything, check the style, run every test (q
 	$(FULL) -m pytest $(wildcard test_components.py) tests $(PYTEST_FLAGS)
 
 pipeline: .venv/installed  ## every stage in order, small settings, from whatever data there is
-	$(FULL) train_distill.py $(DATA_FLAG) --epochs 10 --temperature 4.0 --alpha 0.7
+	$(TRAIN) $(DATA_FLAG) --epochs 10 --temperature 4.0 --alpha 0.7
 	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --steps 4
 	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark
 	$(FULL) infer.py samples/
 
 release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
-	$(FULL) train_distill.py $(DATA_FLAG) --epochs 100 --temperature 4.0 --alpha 0.7 --resume
+	$(TRAIN) $(DATA_FLAG) --epochs 100 --temperature 4.0 --alpha 0.7 --resume
 	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --resume
 	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark
 	$(MAKE) report
