@@ -39,7 +39,7 @@ def student() -> SpeechNet:
 
 @pytest.fixture
 def spoken() -> np.ndarray:
-    return read_audio(SAMPLES / "one_seven_three.wav")
+    return np.concatenate([read_audio(SAMPLES / f"{word}.wav") for word in ("one", "seven", "three")])
 
 
 @pytest.fixture
