@@ -38,7 +38,7 @@ from dwindle.data import data_directory
 from dwindle.errors import UserError, describe_os_error, run
 from dwindle.files import sha256_of, write_json
 from dwindle.results import load_results, record
-from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
+from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, artifacts_of, open_task
 from dwindle.tasks.task import Reader, Task
 
 TRIALS = 1_000  # real inputs, and as many random ones
@@ -289,8 +289,7 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--benchmark", action="store_true", help="latency, load time and memory of every file")
     how.add_argument("--json", action="store_true", help="print export_results.json instead of tables")
     arguments = parser.parse_args()
-    if arguments.output_dir is None:
-        arguments.output_dir = "artifacts" if arguments.task == DEFAULT_TASK else f"artifacts/{arguments.task}"
+    arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
     return arguments
 
 

@@ -16,6 +16,7 @@ from dwindle.compress.export import to_onnx, to_torchscript
 from dwindle.compress.measure import latencies, multiply_adds, parameters, weights_size
 from dwindle.data import data_directory
 from dwindle.errors import run
+from dwindle.flags import positive_int
 from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
 from dwindle.tasks.task import Task
 
@@ -70,12 +71,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--width", type=positive_int, help="channels of the student")
     parser.add_argument("--json", action="store_true", help="the table for a program to read")
     return parser.parse_args()
-
-
-def positive_int(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 9,999")
-    return int(text)
 
 
 if __name__ == "__main__":

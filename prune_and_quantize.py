@@ -35,8 +35,9 @@ from dwindle.compress.workshop import Workshop
 from dwindle.data import data_directory
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
+from dwindle.flags import partial_share, positive_float, positive_int, share, whole_number
 from dwindle.results import load_results, record
-from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
+from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, artifacts_of, open_task
 from dwindle.tasks.task import Task
 
 __all__ = ["MagnitudePruner", "QuantizedModel", "main"]
@@ -88,8 +89,8 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         versions.append(prune_in_steps(network, workshop, "one_shot", sparsity, 1, steps * epochs, timed=False))
     if arguments.sweep:
         prune_in_steps(network, workshop, "sweep", 0.9, 9, epochs, at_each_step=versions.append, timed=False)
-    for share in arguments.structured:
-        name, smaller = f"structured_{round(100 * share)}", narrowed(student.arguments, share)
+    for removed in arguments.structured:
+        name, smaller = f"structured_{round(100 * removed)}", narrowed(student.arguments, removed)
         cut = prune_channels(network, task.rebuild(smaller), workshop, name, steps * epochs)
         save(cut, f"{name}.pt", smaller)
         versions += [cut, with_int8_weights(cut, workshop)]
@@ -215,18 +216,22 @@ def parse_arguments() -> argparse.Namespace:
     data.add_argument("--hold_out_speaker", metavar="NAME", help="as in training")
     data.add_argument("--words_dir", metavar="FOLDER", help="your own words, as in training")
     how = parser.add_argument_group("how to shrink it")
-    how.add_argument("--target_sparsity", type=share, default=0.4, metavar="SHARE", help="weights to zero (0.4)")
+    how.add_argument(
+        "--target_sparsity", type=partial_share, default=0.4, metavar="SHARE", help="weights to zero (0.4)"
+    )
     how.add_argument("--steps", type=positive_int, default=8, help="pruning steps, each followed by fine-tuning")
     how.add_argument("--epochs_per_step", type=positive_int, default=2)
     how.add_argument("--one_shot", action="store_true", help="also prune in one step, with as many epochs in all")
     how.add_argument("--sweep", action="store_true", help="also prune on, 10%% at a time, to 90%%")
-    how.add_argument("--structured", type=share, nargs="*", default=[], metavar="SHARE", help="channels to remove")
+    how.add_argument(
+        "--structured", type=partial_share, nargs="*", default=[], metavar="SHARE", help="channels to remove"
+    )
     how.add_argument("--qat_epochs", type=positive_int, default=4, help="of training with rounding in place")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
-    how.add_argument("--alpha", type=float, default=0.7, help="the teacher's share of the loss")
+    how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")
     how.add_argument("--lr", type=positive_float, default=1e-3, help="highest rate of each fine-tuning")
     how.add_argument("--batch_size", type=positive_int, default=128)
-    how.add_argument("--seed", type=int, default=0)
+    how.add_argument("--seed", type=whole_number, default=0)
     where = parser.add_argument_group("where and with what")
     where.add_argument("--output_dir", default=None, help="default: artifacts, or artifacts/TASK for other tasks")
     where.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
@@ -234,29 +239,8 @@ def parse_arguments() -> argparse.Namespace:
     where.add_argument("--rounds", type=positive_int, default=200, help="of timing, all versions in turns")
     where.add_argument("--json", action="store_true", help="the rows as JSON on stdout, all else on stderr")
     arguments = parser.parse_args()
-    if arguments.output_dir is None:
-        arguments.output_dir = "artifacts" if arguments.task == DEFAULT_TASK else f"artifacts/{arguments.task}"
+    arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
     return arguments
-
-
-def positive_int(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def positive_float(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < float("inf"):
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-
-
-def share(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < 1:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ script on several processes or machines.
 """
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ from dwindle.compress.training import Recipe, Trainer, reader
 from dwindle.data import data_directory
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
+from dwindle.flags import positive_float, positive_int, share, whole_number
 from dwindle.results import record
-from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
+from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, artifacts_of, open_task
 from dwindle.tasks.task import Task
 
 __all__ = ["KnowledgeDistillationLoss", "main"]
@@ -236,42 +236,8 @@ def parse_arguments() -> argparse.Namespace:
     where.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     where.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events under --log_dir")
     arguments = parser.parse_args()
-    if arguments.output_dir is None:
-        arguments.output_dir = "artifacts" if arguments.task == DEFAULT_TASK else f"artifacts/{arguments.task}"
+    arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
     return arguments
-
-
-def positive_int(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
-def whole_number(text: str) -> int:
-    if not text.isdecimal() or not int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return int(text)
-
-
-def positive_float(text: str) -> float:
-    value = number(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
-    return value
-
-
-def share(text: str) -> float:
-    value = number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
-    return value
-
-
-def number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """What every test may use: the corpora, two synthetic sounds, and the rule that a strict run skips nothing."""
 
 import os
+import resource
+import shutil
+import subprocess
 from pathlib import Path
 
 import hypothesis
@@ -70,3 +73,19 @@ def speechlike() -> np.ndarray:
     buzz = sum(np.sin(2 * np.pi * 120 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
     outline = np.where(np.abs(time_s - 0.5) < 0.2, np.cos((time_s - 0.5) * np.pi / 0.4), 0.0)
     return (0.3 * outline * buzz + 0.001 * rng.standard_normal(SAMPLE_RATE)).astype(np.float32)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder that takes 400 kB: a disk of its own where this user may mount one, else a limit on file sizes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = [shutil.which("mount") or "false", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
+    if os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0:
+        yield folder, "the disk is full"
+        subprocess.run(["umount", str(folder)], check=True)
+    else:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
+        yield folder, "file too large"
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -3,8 +3,6 @@
 import gzip
 import hashlib
 import os
-import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -170,22 +168,6 @@ def test_an_archive_that_reaches_outside(server, tmp_path, name, pack):
     with fails_in_one_line(tmp_path, "wants to write outside"):
         fetch(words(server, url=url), tmp_path)
     assert files_below(tmp_path) == {}
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A folder that takes 400 kB: a disk of its own where this user may mount one, else a limit on file sizes."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = [shutil.which("mount") or "false", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
-    if os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0:
-        yield folder, "the disk is full"
-        subprocess.run(["umount", str(folder)], check=True)
-    else:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
-        yield folder, "file too large"
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_disk_fills_up_while_downloading(server, small_disk):

@@ -1,0 +1,48 @@
+"""What a flag may be: numbers that argparse refuses in one line when they make no sense."""
+
+import argparse
+import math
+
+LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
+
+
+def positive_int(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= LARGEST_WHOLE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def whole_number(text: str) -> int:
+    if not text.isdecimal() or not int(text) <= LARGEST_WHOLE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def share(text: str) -> float:
+    """From nothing to all of it."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
+def partial_share(text: str) -> float:
+    """Neither nothing nor all of it."""
+    value = _number(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
