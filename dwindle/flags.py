@@ -42,7 +42,8 @@ def partial_share(text: str) -> float:
 
 
 def _number(text: str) -> float:
+    """What is no number becomes NaN, which lies in no range."""
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        return math.nan
