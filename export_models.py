@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
+from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.compress.benchmark import memory_and_loading, time_engines
 from dwindle.compress.export import load_torchscript, to_executorch, to_exported_program, to_onnx, to_torchscript
 from dwindle.compress.measure import file_size, multiply_adds, nonzeros, open_session, parameters
@@ -34,11 +34,11 @@ from dwindle.compress.verify import (
     onnx_engine,
     torch_engine,
 )
-from dwindle.data import data_directory
 from dwindle.errors import UserError, describe_os_error, run
 from dwindle.files import sha256_of, write_json
 from dwindle.results import load_results, record
-from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, artifacts_of, open_task
+from dwindle.tasks import artifacts_of
+from dwindle.tasks.flags import add_task_flags, task_of
 from dwindle.tasks.task import Reader, Task
 
 TRIALS = 1_000  # real inputs, and as many random ones
@@ -55,8 +55,8 @@ def main() -> None:
     checkpoint_path = chosen_checkpoint(arguments.checkpoint, folder)
     checkpoint = load_checkpoint(checkpoint_path, arguments.task)
     quantised = None if arguments.float_only else matching_quantised(arguments.quantized, checkpoint_path)
-    task = open_task(arguments.task, task_options(arguments))
-    model = restored(task, checkpoint, checkpoint_path)
+    task = task_of(arguments, checkpoint.seed)
+    model = task.restored(checkpoint, checkpoint_path).eval()
     origin = {
         "task": task.name,
         "parent_sha256": sha256_of(checkpoint_path),
@@ -187,18 +187,6 @@ def matching_quantised(wanted: str | None, checkpoint_path: Path) -> Path | None
     return path
 
 
-def restored(task: Task, checkpoint: Checkpoint, path: Path) -> nn.Module:
-    """The checkpoint's network, which must know the task's labels."""
-    if checkpoint.labels != list(task.labels):
-        raise UserError(f"{path}: knows other labels than the task: train again, or name the data it was trained with")
-    try:
-        model = task.rebuild(checkpoint.arguments)
-        model.load_state_dict(checkpoint.weights)
-    except (RuntimeError, TypeError) as error:
-        raise UserError(f"{path}: its weights do not fit the network that it names: train again") from error
-    return model.eval()
-
-
 def scratch_folder(folder: Path) -> tempfile.TemporaryDirectory:
     """Beside the files that it will replace, so that moving them there cannot fail halfway."""
     try:
@@ -265,20 +253,10 @@ def processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
-def task_options(arguments: argparse.Namespace) -> TaskOptions:
-    """What the task needs to know of the flags."""
-    return TaskOptions(
-        data_dir=data_directory(arguments.data_dir),
-        words_dir=Path(arguments.words_dir) if arguments.words_dir else None,
-    )
-
-
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
     what = parser.add_argument_group("what to export")
-    what.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
-    what.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
-    what.add_argument("--words_dir", metavar="FOLDER", help="the recordings of task own_words")
+    add_task_flags(what)
     what.add_argument("--checkpoint", metavar="FILE", help="default: pruned.pt of --output_dir, else student.pt")
     what.add_argument("--quantized", metavar="FILE", help="default: quantized.onnx beside the checkpoint")
     what.add_argument("--float_only", action="store_true", help="no model_int8.onnx")

@@ -26,7 +26,7 @@ ROUNDS = 50
 def main() -> None:
     arguments = parse_arguments()
     words_dir = Path(arguments.words_dir) if arguments.words_dir else None
-    task = open_task(arguments.task, TaskOptions(data_directory(arguments.data_dir), words_dir=words_dir))
+    task = open_task(arguments.task, TaskOptions(data_directory(), words_dir=words_dir))
     rows = [cost("teacher", task, None), cost("student", task, arguments.width)]
     print(json.dumps(rows, indent=1) if arguments.json else table(rows))
 
@@ -66,7 +66,6 @@ def table(rows: list[dict[str, Any]]) -> str:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
     parser.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
-    parser.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
     parser.add_argument("--words_dir", metavar="FOLDER", help="the recordings of task own_words")
     parser.add_argument("--width", type=positive_int, help="channels of the student")
     parser.add_argument("--json", action="store_true", help="the table for a program to read")

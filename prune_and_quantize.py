@@ -32,12 +32,12 @@ from dwindle.compress.quantize_weights import with_float16_weights, with_int8_we
 from dwindle.compress.structured import narrowed, prune_channels
 from dwindle.compress.version import Version
 from dwindle.compress.workshop import Workshop
-from dwindle.data import data_directory
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
-from dwindle.flags import partial_share, positive_float, positive_int, share, whole_number
+from dwindle.flags import partial_share, positive_float, positive_int, share
 from dwindle.results import load_results, record
-from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, artifacts_of, open_task
+from dwindle.tasks import artifacts_of
+from dwindle.tasks.flags import add_task_flags, task_of
 from dwindle.tasks.task import Task
 
 __all__ = ["MagnitudePruner", "QuantizedModel", "main"]
@@ -58,10 +58,10 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
     if (folder / "results.json").is_file():
         load_results(folder / "results.json")  # before the work, not after
-    task = open_task(arguments.task, task_options(arguments))
-    network = restored(task, student, student_path)
+    task = task_of(arguments, student.seed)
+    network = task.restored(student, student_path)
     checked(task.calibration_inputs())
-    workshop = open_workshop(arguments, task, folder)
+    workshop = open_workshop(arguments, task, folder, student.seed)
 
     stage = "distilled" if student.stage == "distilled" else "student"
     floating = workshop.finished("student", stage, network, "float")
@@ -75,7 +75,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
             stage=version.stage,
             arguments=build_arguments,
             weights=version.network.state_dict(),
-            seed=arguments.seed,
+            seed=student.seed,
             metrics={"note": version.note},
             corpora=student.corpora,
             parent_sha256=sha256_of(student_path),
@@ -122,7 +122,7 @@ def report(
     ship(best, task, folder)
     rows = []
     for one in by_name.values():
-        row = one.as_row(parent_sha256=sha256_of(student_path), command=command_line(), seed=arguments.seed)
+        row = one.as_row(parent_sha256=sha256_of(student_path), command=command_line(), seed=workshop.seed)
         if one is best:
             row |= {"note": f"{row['note']}; shipped: {reason}", "file": "quantized.onnx"}
             row["sha256"] = sha256_of(folder / "quantized.onnx")
@@ -151,25 +151,13 @@ def unpruned(checkpoint: Checkpoint, path: Path) -> Checkpoint:
     return checkpoint
 
 
-def restored(task: Task, checkpoint: Checkpoint, path: Path) -> nn.Module:
-    """The network of a checkpoint of this task."""
-    if checkpoint.labels != list(task.labels):
-        raise UserError(f"{path}: knows other labels than the task: name the data that it was trained with")
-    try:
-        network = task.rebuild(checkpoint.arguments)
-        network.load_state_dict(checkpoint.weights)
-    except (RuntimeError, TypeError) as error:
-        raise UserError(f"{path}: its weights do not fit the network that it names: train it again") from error
-    return network
-
-
-def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path) -> Workshop:
+def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed: int) -> Workshop:
     """The task's data, the teacher where there is one, and a folder for all versions."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
     teacher, teacher_path = None, Path(arguments.teacher or folder / "teacher.pt")
     if arguments.alpha > 0 and (arguments.teacher or teacher_path.is_file()):
-        teacher = restored(task, load_checkpoint(teacher_path, task.name), teacher_path)
+        teacher = task.restored(load_checkpoint(teacher_path, task.name), teacher_path)
     print(f"fine-tuning {f'with the help of {teacher_path}' if teacher else 'without a teacher'}", flush=True)
 
     def write(network: nn.Module, path: Path) -> None:
@@ -186,7 +174,7 @@ def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path) -> Wo
         ),
         batch_size=arguments.batch_size,
         learning_rate=arguments.lr,
-        seed=arguments.seed,
+        seed=seed,
         resume=arguments.resume,
     )
     workshop.folder.mkdir(parents=True, exist_ok=True)
@@ -195,26 +183,12 @@ def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path) -> Wo
     return workshop
 
 
-def task_options(arguments: argparse.Namespace) -> TaskOptions:
-    """What the task needs to know of the flags."""
-    return TaskOptions(
-        data_dir=data_directory(arguments.data_dir),
-        corpora=tuple(arguments.corpora) if arguments.corpora else None,
-        hold_out_speaker=arguments.hold_out_speaker,
-        words_dir=Path(arguments.words_dir) if arguments.words_dir else None,
-    )
-
-
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
     data = parser.add_argument_group("what to shrink")
-    data.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
+    add_task_flags(data)
     data.add_argument("--student", metavar="FILE", help="default: student.pt in --output_dir")
     data.add_argument("--teacher", metavar="FILE", help="default: teacher.pt in --output_dir, where there is one")
-    data.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
-    data.add_argument("--corpora", nargs="+", metavar="NAME", help="only these, as in training")
-    data.add_argument("--hold_out_speaker", metavar="NAME", help="as in training")
-    data.add_argument("--words_dir", metavar="FOLDER", help="your own words, as in training")
     how = parser.add_argument_group("how to shrink it")
     how.add_argument(
         "--target_sparsity", type=partial_share, default=0.4, metavar="SHARE", help="weights to zero (0.4)"
@@ -231,7 +205,6 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")
     how.add_argument("--lr", type=positive_float, default=1e-3, help="highest rate of each fine-tuning")
     how.add_argument("--batch_size", type=positive_int, default=128)
-    how.add_argument("--seed", type=whole_number, default=0)
     where = parser.add_argument_group("where and with what")
     where.add_argument("--output_dir", default=None, help="default: artifacts, or artifacts/TASK for other tasks")
     where.add_argument("--resume", action="store_true", help="go on where the same command was stopped")

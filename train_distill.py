@@ -20,12 +20,12 @@ from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
 from dwindle.compress.distill import KnowledgeDistillationLoss
 from dwindle.compress.measure import multiply_adds, nonzeros, parameters
 from dwindle.compress.training import Recipe, Trainer, reader
-from dwindle.data import data_directory
-from dwindle.errors import UsageError, UserError, run
+from dwindle.errors import UsageError, run
 from dwindle.files import sha256_of
 from dwindle.flags import positive_float, positive_int, share, whole_number
 from dwindle.results import record
-from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, artifacts_of, open_task
+from dwindle.tasks import artifacts_of
+from dwindle.tasks.flags import add_task_flags, task_of
 from dwindle.tasks.task import Task
 
 __all__ = ["KnowledgeDistillationLoss", "main"]
@@ -39,13 +39,14 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
     if arguments.teacher:
         load_checkpoint(arguments.teacher, arguments.task)  # likewise
-    task = open_task(arguments.task, task_options(arguments))
+    task = task_of(arguments, arguments.seed)
     teacher, teacher_sha256 = None, None
     if arguments.alpha > 0:
         if not arguments.teacher:
             train_one("teacher", task, arguments, accelerator, loss)
         teacher_path = Path(arguments.teacher or Path(arguments.output_dir) / "teacher.pt")
-        teacher, teacher_sha256 = teacher_from(teacher_path, task)
+        teacher = task.restored(load_checkpoint(teacher_path, task.name), teacher_path)
+        teacher_sha256 = sha256_of(teacher_path)
     train_one("student", task, arguments, accelerator, loss, teacher, teacher_sha256)
     accelerator.end_training()
 
@@ -144,19 +145,6 @@ def is_made(path: Path, task: Task, trainer: Trainer, teacher_sha256: str | None
     return checkpoint.metrics.get("conditions") == trainer.conditions and checkpoint.parent_sha256 == teacher_sha256
 
 
-def teacher_from(path: Path, task: Task) -> tuple[nn.Module, str]:
-    """The teacher of a checkpoint, which must have learnt the same task and labels."""
-    checkpoint = load_checkpoint(path, task.name)
-    if checkpoint.labels != list(task.labels):
-        raise UserError(f"{path}: this teacher knows other labels than the task: train one without --teacher")
-    try:
-        network = task.rebuild(checkpoint.arguments)
-        network.load_state_dict(checkpoint.weights)
-    except (RuntimeError, TypeError) as error:
-        raise UserError(f"{path}: its weights do not fit the network that it names: train a new teacher") from error
-    return network, sha256_of(path)
-
-
 def recipe_of(arguments: argparse.Namespace, role: str) -> Recipe:
     """The recipe that the flags ask for."""
     is_teacher = role == "teacher"
@@ -195,25 +183,9 @@ def start_accelerator(arguments: argparse.Namespace) -> Accelerator:
     return accelerator
 
 
-def task_options(arguments: argparse.Namespace) -> TaskOptions:
-    """What the task needs to know of the flags."""
-    return TaskOptions(
-        data_dir=data_directory(arguments.data_dir),
-        corpora=tuple(arguments.corpora) if arguments.corpora else None,
-        hold_out_speaker=arguments.hold_out_speaker,
-        words_dir=Path(arguments.words_dir) if arguments.words_dir else None,
-        seed=arguments.seed,
-    )
-
-
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
-    data = parser.add_argument_group("what to learn")
-    data.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
-    data.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
-    data.add_argument("--corpora", nargs="+", metavar="NAME", help="only these, e.g. fsdd speech_commands")
-    data.add_argument("--hold_out_speaker", metavar="NAME", help="an FSDD speaker that training never hears")
-    data.add_argument("--words_dir", metavar="FOLDER", help="your own words, a folder of recordings each")
+    add_task_flags(parser.add_argument_group("what to learn"))
     how = parser.add_argument_group("how to learn it")
     how.add_argument("--epochs", type=positive_int, default=60)
     how.add_argument("--teacher_epochs", type=positive_int, help="default: as many as --epochs")

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from dwindle.audio import WINDOW_SAMPLES
 from dwindle.audio.frontend import MEL_BANDS, LogMel
-from dwindle.audio.network import Residual, SpeechNet, normalised
+from dwindle.audio.network import SpeechNet, normalised
 from dwindle.compress.distill import KnowledgeDistillationLoss
 from dwindle.compress.training import Recipe, Trainer, reader
 from dwindle.data import data_directory
@@ -109,11 +109,9 @@ def one_dimensional(network: SpeechNet) -> None:
 
 
 def patches(network: SpeechNet) -> None:
-    """One strided convolution instead of the stem's first two layers."""
+    """One strided convolution instead of the whole stem."""
     network.stem = nn.Sequential(
-        *normalised(nn.Conv2d(1, 24, (7, 5), stride=(4, 2), padding=(3, 2), bias=False)),
-        nn.ReLU(inplace=True),
-        Residual(24, (3, 3)),
+        *normalised(nn.Conv2d(1, 24, (7, 5), stride=(4, 2), padding=(3, 2), bias=False)), nn.ReLU(inplace=True)
     )
 
 

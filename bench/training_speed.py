@@ -105,8 +105,9 @@ def measure(arguments: argparse.Namespace) -> dict:
     options = TaskOptions(data_directory(arguments.data_dir), ("fsdd", "speech_commands"))
     task = open_task("spoken_digits", options)
     order = np.random.default_rng(0).permutation(len(task.data.training))
-    some = task.data.training.subset(order[: arguments.clips])
-    task = SpokenWords(task.name, task.labels, replace(task.data, training=some), task.corpora)
+    whole = task.data
+    some = whole.training.subset(order[: arguments.clips])
+    task = SpokenWords(task.name, task.labels, lambda: replace(whole, training=some), task.corpora)
     watch = Stopwatch()
     if arguments.contender == "plain loop":
         noises = task.data.noises or some

@@ -196,6 +196,7 @@ def test_a_folder_that_cannot_be_made(server, tmp_path):
     (tmp_path / "file").write_text("")
     with fails_in_one_line(tmp_path, "not a directory"):
         fetch(words(server), tmp_path / "file" / "data")
+    assert server.ranges == []
 
 
 def test_something_else_stands_there(server, tmp_path):

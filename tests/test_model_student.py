@@ -22,8 +22,9 @@ def test_the_student_keeps_its_promised_size(width, most):
 
 
 @pytest.mark.slow
-def test_the_script_times_teacher_and_student_in_every_engine(data_dir):
-    command = [sys.executable, "model_student.py", "--data_dir", str(data_dir), "--width", "24", "--json"]
+def test_the_script_times_teacher_and_student_in_every_engine():
+    """Without any recordings: it only builds networks."""
+    command = [sys.executable, "model_student.py", "--width", "24", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     teacher, student = json.loads(done.stdout)

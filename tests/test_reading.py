@@ -104,24 +104,26 @@ def wav(tmp_path) -> Path:
 )
 def test_what_is_no_sound_is_one_clear_line(tmp_path, name, content, complaint):
     (tmp_path / name).write_bytes(content)
-    fails(tmp_path / name, complaint)
+    assert complaint in complaint_of(tmp_path / name)
 
 
-def fails(path: Path, complaint: str) -> None:
+def complaint_of(path: Path) -> str:
+    """What is said of a file that cannot be read, whole or streamed."""
+    said = set()
     for use in (read_audio, lambda path: list(stream_audio(path))):
         with pytest.raises(AudioError) as raised:
             use(path)
-        text = str(raised.value)
-        assert text.startswith(f"{path}: ")
-        assert complaint in text
-        assert "\n" not in text
+        said.add(str(raised.value).removeprefix(f"{path}: "))
+    assert len(said) == 1
+    assert "\n" not in min(said)
+    return said.pop()
 
 
 def test_no_file_a_folder_and_no_samples(tmp_path):
-    fails(tmp_path / "absent.wav", "no such file")
-    fails(tmp_path, "not a file")
+    assert "no such file" in complaint_of(tmp_path / "absent.wav")
+    assert "not a file" in complaint_of(tmp_path)
     soundfile.write(tmp_path / "zero.wav", np.zeros(0, np.float32), SAMPLE_RATE)
-    fails(tmp_path / "zero.wav", "holds no samples")
+    assert "holds no samples" in complaint_of(tmp_path / "zero.wav")
 
 
 @pytest.mark.parametrize("kept", [0.5, 0.9, 0.999])
@@ -132,7 +134,7 @@ def test_a_truncated_file_is_told(tmp_path, container, kind, kept):
     path = tmp_path / f"cut.{container.lower()}"
     soundfile.write(path, sine(440, 1.0, 16_000), 16_000, format=container, subtype=kind)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
-    fails(path, "truncated" if container != "FLAC" else "damaged")
+    assert ("truncated" if container != "FLAC" else "damaged") in complaint_of(path)
 
 
 def test_a_flac_file_damaged_in_the_middle_is_told(tmp_path):
@@ -141,7 +143,7 @@ def test_a_flac_file_damaged_in_the_middle_is_told(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 2000] = bytes(2000)
     path.write_bytes(content)
-    fails(path, "damaged")
+    assert "damaged" in complaint_of(path)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -149,13 +151,13 @@ def test_samples_that_are_no_numbers_are_told(tmp_path, bad):
     audio = sine(440, 2.0, SAMPLE_RATE)
     audio[12_345] = bad
     soundfile.write(tmp_path / "bad.wav", audio, SAMPLE_RATE, subtype="FLOAT")
-    fails(tmp_path / "bad.wav", "not numbers")
+    assert "not numbers" in complaint_of(tmp_path / "bad.wav")
 
 
 @pytest.mark.parametrize("rate", [4_000, 7_999, 192_001, 384_000])
 def test_rates_that_no_microphone_has_are_told(tmp_path, rate):
     soundfile.write(tmp_path / "odd.wav", sine(100, 0.1, rate), rate)
-    fails(tmp_path / "odd.wav", f"sample rate {rate} Hz is outside")
+    assert f"sample rate {rate} Hz is outside" in complaint_of(tmp_path / "odd.wav")
 
 
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
@@ -176,7 +178,7 @@ def test_a_flac_from_a_pipe_says_what_to_do(tmp_path):
     content[21] &= 0xF0  # the number of samples: 36 bits of the first metadata block
     content[22:26] = bytes(4)
     path.write_bytes(content)
-    fails(path, "does not say how long it is")
+    assert "does not say how long it is" in complaint_of(path)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

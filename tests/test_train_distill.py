@@ -106,6 +106,9 @@ def test_two_processes_reach_what_one_reaches(tmp_path, data, uninterrupted):
     assert done.stdout.count("epoch   1/5") == 1  # one of them speaks
     one, two = logged(uninterrupted), logged(tmp_path)
     assert [row["epoch"] for row in two] == [1, 2, 3, 4, 5]
+    clips = 2 * 3 * 4 * 10  # each heard twice in an epoch: three speakers, four takes, ten digits
+    for row in one + two:
+        assert row["clips_per_second"] * row["seconds"] == pytest.approx(clips, rel=0.1)
     assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.8 * two[0]["loss"])
     assert two[-1]["validation"]["share"] > max(0.4, one[-1]["validation"]["share"] - 0.25)  # a guess is right in 0.1
     assert load_checkpoint(tmp_path / "out" / "student.pt").metrics["epochs"] == 5

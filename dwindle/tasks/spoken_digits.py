@@ -16,12 +16,17 @@ NOISE_LEVELS_DB = (20, 10, 0)
 
 
 def open_task(options: TaskOptions) -> SpokenWords:
-    """Load the chosen corpora and part them by use."""
+    """The digits of the chosen corpora."""
     chosen = options.corpora or CORPORA
     if unknown := [name for name in chosen if name not in CORPORA]:
         raise UsageError(f"unknown corpus {unknown[0]!r}: choose from {', '.join(CORPORA)}")
     if options.words_dir:
         raise UsageError("--words_dir belongs to --task own_words")
+    return SpokenWords("spoken_digits", LABELS, lambda: _load(options, chosen), tuple(chosen))
+
+
+def _load(options: TaskOptions, chosen: tuple[str, ...]) -> SpokenData:
+    """Read the corpora and part them by use."""
     found = {name: getattr(corpora, name)(options.data_dir) for name in chosen if name != "voices"}
     if missing := [name for name in options.corpora or () if not found.get(name, True)]:
         cure = f": get it with: {fetch_command(missing[0], options.data_dir)}" if missing[0] in DATA_SETS else ""
@@ -43,14 +48,13 @@ def open_task(options: TaskOptions) -> SpokenWords:
     if "voices" in chosen:
         training.append(digit_voices(options.seed))
     validation, tests = _judging_sets(recordings, noises)
-    data = SpokenData(
+    return SpokenData(
         joined(training),
         None if noises is None else part(noises, TRAIN),
         validation,
         tests,
         calibration="unseen_speakers" if "unseen_speakers" in validation else "fsdd_validation",
     )
-    return SpokenWords("spoken_digits", LABELS, data, tuple(chosen))
 
 
 def _judging_sets(

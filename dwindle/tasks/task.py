@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from dwindle.checkpoint import Checkpoint
+from dwindle.errors import UserError
 from dwindle.scores import Score
 
 Batch = dict[str, Tensor]
@@ -63,6 +65,17 @@ class Task(ABC):
     @abstractmethod
     def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
         """The network of a checkpoint's arguments."""
+
+    def restored(self, checkpoint: Checkpoint, path: Path) -> nn.Module:
+        """The network of a checkpoint of this task, with its weights."""
+        if checkpoint.labels != list(self.labels):
+            raise UserError(f"{path}: knows other labels than the task: name the data that it was trained with")
+        try:
+            network = self.rebuild(checkpoint.arguments)
+            network.load_state_dict(checkpoint.weights)
+        except (RuntimeError, TypeError) as error:
+            raise UserError(f"{path}: its weights do not fit the network that it names: train it again") from error
+        return network
 
     @abstractmethod
     def validate(self, read: Reader) -> Score:

@@ -1,0 +1,73 @@
+"""The flags that name a task: the same in every stage, and a later stage parts the clips as training did."""
+
+import argparse
+import sys
+
+import pytest
+
+import export_models
+import prune_and_quantize
+from dwindle.checkpoint import Checkpoint
+from dwindle.errors import UserError
+from dwindle.tasks import TASKS, TaskOptions, open_task
+from dwindle.tasks.flags import add_task_flags, task_of
+
+LABELS = [*"0123456789", "reject"]
+
+
+def flags(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_task_flags(parser.add_argument_group("data"))
+    return parser.parse_args(words)
+
+
+def test_the_default_task_is_opened_without_any_data(tmp_path):
+    task = task_of(flags("--data_dir", str(tmp_path / "nowhere")), seed=0)
+    assert (task.name, list(task.labels)) == ("spoken_digits", LABELS)
+    assert task.build("student")[0].attention.in_channels == 80
+
+
+def test_an_unknown_task_is_a_wrong_command(capsys):
+    with pytest.raises(SystemExit) as ended:
+        flags("--task", "telepathy")
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert all(name in said for name in TASKS)
+
+
+@pytest.mark.parametrize(
+    ("script", "flag"), [(prune_and_quantize, "--student"), (export_models, "--checkpoint")], ids=["stage2", "stage3"]
+)
+def test_a_later_stage_parts_the_clips_with_the_seed_of_training(tmp_path, monkeypatch, script, flag):
+    """Another seed would judge on clips that the student was trained on."""
+    task = open_task("spoken_digits", TaskOptions(tmp_path))
+    network, arguments = task.build("student", 8)
+    student = Checkpoint("spoken_digits", LABELS, "student", "trained", arguments, network.state_dict(), seed=7)
+    student.save(tmp_path / "student.pt")
+    seeds = []
+
+    class Stop(Exception):
+        pass
+
+    def opened(arguments: argparse.Namespace, seed: int) -> None:
+        seeds.append(seed)
+        raise Stop
+
+    monkeypatch.setattr(script, "task_of", opened)
+    line = [script.__name__, flag, str(tmp_path / "student.pt"), "--output_dir", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", line)
+    with pytest.raises(Stop):
+        script.main()
+    assert seeds == [7]
+
+
+def test_naming_the_words_reads_no_sound(tmp_path):
+    for word in ("left", "right"):
+        for take in range(20):
+            path = tmp_path / "mine" / word / f"{take}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"not a sound file")
+    task = task_of(flags("--task", "own_words", "--words_dir", str(tmp_path / "mine")), seed=0)
+    assert task.labels == ("left", "right", "reject")
+    with pytest.raises(UserError, match="not a sound file"):
+        _ = task.data
