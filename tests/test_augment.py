@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.augment import SPEED_PERCENT, SpecAugment, Strength, WaveAugment, mixed_at
 
-NOTHING = dict.fromkeys(("speed", "reverberation", "band", "noise", "babble", "clipping", "telephone"), 0.0)
+NOTHING = dict.fromkeys(("speed", "reverberation", "band", "noise", "babble", "clipping", "telephone", "hum"), 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,17 @@ def test_silence_survives(noises):
     changed = strong(torch.zeros(16, SAMPLE_RATE))
     assert changed.isfinite().all()
     assert changed.square().mean(1).sqrt().max() < 0.05  # background noise, and nobody shouts
+
+
+def test_hum_is_as_strong_as_was_asked_and_stays_below_the_voice(noises):
+    torch.manual_seed(0)
+    clean = tones(40)
+    hum = only(noises, hum=1.0, hum_snr_db=(-10.0, -10.0))(clean) - clean
+    loud = clean.square().sum(1) / (clean.abs() > 0.02 * 0.5).sum(1)
+    torch.testing.assert_close(power_db(hum), 10 * loud.log10() + 10, atol=1.0, rtol=0)
+    power = torch.fft.rfft(hum).abs().square().mean(0)
+    hz = torch.linspace(0, SAMPLE_RATE / 2, len(power))
+    assert power[hz < 400].sum() > 0.99 * power.sum()
 
 
 def test_speed_moves_pitch_by_the_drawn_percentages_only(noises):

@@ -109,7 +109,7 @@ def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):
 )
 def test_missing_data_names_the_command_that_fetches_it(tmp_path, corpora, complaint):
     with pytest.raises(UserError, match=complaint):
-        opened(tmp_path, *corpora)
+        _ = opened(tmp_path, *corpora).data
 
 
 def test_flags_that_make_no_sense(tiny, tmp_path):
@@ -118,7 +118,7 @@ def test_flags_that_make_no_sense(tiny, tmp_path):
     with pytest.raises(UsageError, match="--words_dir belongs to --task own_words"):
         opened(tiny, "fsdd", words_dir=tmp_path)
     with pytest.raises(UserError, match="no speaker 'nobody' to hold out"):
-        opened(tiny, "fsdd", hold_out_speaker="nobody")
+        _ = opened(tiny, "fsdd", hold_out_speaker="nobody").data
 
 
 def test_digits_that_are_all_on_one_side_are_told(tmp_path):
@@ -126,7 +126,7 @@ def test_digits_that_are_all_on_one_side_are_told(tmp_path):
     for path in folder.glob("*_5.wav"):
         path.unlink()
     with pytest.raises(UserError, match="no digits for validation are left in fsdd: choose more --corpora"):
-        opened(tmp_path, "fsdd")
+        _ = opened(tmp_path, "fsdd").data
 
 
 @pytest.mark.slow

@@ -15,6 +15,9 @@ from dwindle.audio import SAMPLE_RATE
 SPEED_PERCENT = (85, 90, 95, 105, 110, 115)  # of the original; tempo and pitch move together
 ROOMS = 128
 HISSES = 40
+HUMS = 64
+MAINS_HZ = (50.0, 60.0)
+RUMBLE_HIGHEST_HZ = 150.0
 ROOM_SAMPLES = 3_200  # 0.4 s
 REVERBERATION_S = (0.08, 0.6)  # time to fall by 60 dB
 
@@ -30,8 +33,10 @@ class Strength:
     babble: float = 0.08
     clipping: float = 0.04
     telephone: float = 0.05
+    hum: float = 0.1
     noise_snr_db: tuple[float, float] = (0.0, 25.0)
     babble_snr_db: tuple[float, float] = (3.0, 20.0)
+    hum_snr_db: tuple[float, float] = (-20.0, 15.0)
 
 
 class WaveAugment:
@@ -41,14 +46,16 @@ class WaveAugment:
         self.strength = strength or Strength()
         hiss = _hiss(HISSES, 4 * SAMPLE_RATE).flatten()
         self.noises = torch.cat([torch.from_numpy(np.concatenate(list(noises))), hiss] if len(noises) else [hiss])
-        self.rooms = _room_responses()
+        self.rooms, self.hums = _room_responses(), _hums()
 
     def __call__(self, audio: Tensor) -> Tensor:
         self.noises, self.rooms = self.noises.to(audio.device), self.rooms.to(audio.device)
+        self.hums = self.hums.to(audio.device)
         audio = self._speed(audio)
         audio = self._babble(audio)
         audio = self._room_and_band(audio)
         audio = self._noise(audio)
+        audio = self._hum(audio)
         audio = self._clipping(audio)
         return self._telephone(audio)
 
@@ -74,6 +81,13 @@ class WaveAugment:
         starts = torch.randint(len(self.noises) - audio.shape[1], (len(chosen),)).tolist()
         noise = torch.stack([self.noises[start : start + audio.shape[1]] for start in starts]) if starts else audio[:0]
         return _mixed(audio, noise.float(), chosen, self.strength.noise_snr_db)
+
+    def _hum(self, audio: Tensor) -> Tensor:
+        """Mains and rumble, which can drown a voice on a meter though not for an ear."""
+        chosen = _some(len(audio), self.strength.hum)
+        start = int(torch.randint(self.hums.shape[1] - audio.shape[1], ()))
+        hums = self.hums[torch.randint(HUMS, (len(chosen),)), start : start + audio.shape[1]]
+        return _mixed(audio, hums, chosen, self.strength.hum_snr_db)
 
     def _room_and_band(self, audio: Tensor) -> Tensor:
         """Reverberation and band limits in one product of spectra."""
@@ -153,6 +167,23 @@ def _hiss(count: int, samples: int) -> Tensor:
     slope = torch.linspace(0, 1, count).unsqueeze(1)
     hiss = torch.fft.irfft(spectrum * (hz / 50.0) ** -slope, n=samples)
     return (hiss * (1_000 / hiss.std(dim=1, keepdim=True))).round().short()
+
+
+def _hums() -> Tensor:
+    """Mains with its harmonics, over rumble; the same in every run."""
+    generator = torch.Generator().manual_seed(2)
+    samples = 4 * SAMPLE_RATE
+    seconds = torch.arange(samples) / SAMPLE_RATE
+    spectrum = torch.fft.rfft(torch.randn(HUMS, samples, generator=generator))
+    hz = torch.linspace(0, SAMPLE_RATE / 2, spectrum.shape[1]).clamp_min(10.0)
+    rumble = torch.fft.irfft(spectrum / hz / (1 + (hz / RUMBLE_HIGHEST_HZ) ** 8), n=samples)
+    hums = rumble / rumble.std(dim=1, keepdim=True) * torch.rand(HUMS, 1, generator=generator)
+    for harmonic in range(1, 7):
+        strength = torch.rand(HUMS, 1, generator=generator) / harmonic
+        phase = 2 * math.pi * torch.rand(HUMS, 1, generator=generator)
+        mains_hz = torch.tensor(MAINS_HZ).repeat(HUMS // 2).unsqueeze(1)
+        hums += strength * torch.sin(2 * math.pi * harmonic * mains_hz * seconds + phase)
+    return hums
 
 
 def _some(count: int, share: float) -> Tensor:

@@ -16,8 +16,9 @@ FRAME_SAMPLES = 256  # 32 ms at 8 kHz
 HOP_SAMPLES = 128  # 16 ms
 MEL_BANDS = 40
 LOWEST_HZ, HIGHEST_HZ = 60.0, 3_900.0
-POWER_FLOOR = 1e-3  # relative to the clip's own level; below it lies what no listener uses
-SILENCE_POWER = 1e-10  # mean square of a 16-bit recording's last bit; keeps digital silence finite
+LEVEL_LOWEST_HZ = 300.0  # hum and rumble below do not count: they can be 30 dB above the voice
+ENERGY_FLOOR = 1e-5  # relative to the clip's own level; below it lies what no listener uses
+SILENCE_ENERGY = 3e-8  # of a 16-bit recording's last bit; keeps digital silence finite
 
 
 class LogMel(nn.Module):
@@ -29,7 +30,10 @@ class LogMel(nn.Module):
         one_period = torch.arange(FRAME_SAMPLES, dtype=torch.float64) * (2 * math.pi / FRAME_SAMPLES)
         self.register_buffer("cosine_table", one_period.cos().float())
         self.register_buffer("window", torch.hann_window(FRAME_SAMPLES))
-        self.register_buffer("mel_edges_hz", _mel_spaced_hz(mel_bands + 2))
+        edges_hz = _mel_spaced_hz(mel_bands + 2)
+        self.register_buffer("mel_edges_hz", edges_hz)
+        counted = (edges_hz[:-2] >= LEVEL_LOWEST_HZ).float()
+        self.register_buffer("level_shares", counted / counted.sum())
         half = FRAME_SAMPLES // 2
         # the transform's rows: cosines of bins 0..half, then sines of bins 1..half-1 (a cosine three quarters on)
         self.register_buffer("row_bins", torch.cat([torch.arange(half + 1), torch.arange(1, half)]).int())
@@ -37,20 +41,20 @@ class LogMel(nn.Module):
         self.register_buffer("row_phases", quarter_turns.int())
 
     def forward(self, audio: Tensor) -> Tensor:
-        level = audio.square().mean(dim=-1, keepdim=True)
-        return self.log_energies(audio * torch.rsqrt(level + SILENCE_POWER))
+        energies = self.energies(audio)
+        level = torch.matmul(energies.mean(dim=-1), self.level_shares.unsqueeze(1)).unsqueeze(2)
+        return torch.log(energies / (level + SILENCE_ENERGY) + ENERGY_FLOOR)
 
-    def log_energies(self, audio: Tensor) -> Tensor:
-        """Log of the mel energies as torchaudio defines them, without level normalisation."""
+    def energies(self, audio: Tensor) -> Tensor:
+        """The mel energies as torchaudio defines them."""
         if self.training:  # three times as fast on a batch, and the same to 1e-5; ONNX Runtime's FFT is slow
             frames = audio.unfold(-1, FRAME_SAMPLES, self.hop_samples) * self.window
             power = torch.view_as_real(torch.fft.rfft(frames)).square().sum(dim=-1)
-            return torch.log(torch.matmul(power, self.mel_filters().T) + POWER_FLOOR).transpose(1, 2)
+            return torch.matmul(power, self.mel_filters().T).transpose(1, 2)
         spectrum = functional.conv1d(audio.unsqueeze(1), self.fourier_rows().unsqueeze(1), stride=self.hop_samples)
         filters = self.mel_filters()
         # real and imaginary parts of a bin go through the same filter, so their squares need not be added first
-        energies = torch.matmul(torch.cat([filters, filters[:, 1:-1]], dim=1), spectrum.square())
-        return torch.log(energies + POWER_FLOOR)
+        return torch.matmul(torch.cat([filters, filters[:, 1:-1]], dim=1), spectrum.square())
 
     def fourier_rows(self) -> Tensor:
         """(rows, samples): the window times a cosine of each row's bin and phase."""

@@ -17,6 +17,9 @@ class Heard:
     words: Tensor
     probabilities: Tensor
 
+    def only(self, chosen: Tensor) -> "Heard":
+        return Heard(self.words[chosen], self.probabilities[chosen])
+
 
 def best_words(logits: Tensor, reject_class: int) -> Heard:
     """The most probable word; the probability is over all classes, the rejecting one included."""
