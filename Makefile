@@ -46,7 +46,9 @@ release: .venv/installed  ## the full recipe, from data to artifacts/; hours, an
 	$(MAKE) report
 
 report: .venv/installed  ## draw the figures and the README's table from artifacts/results.json
+	$(if $(DATA)$(wildcard data),$(FULL) bench/answers.py $(DATA_FLAG))
 	$(FULL) notebooks/experiments.py
+	$(FULL) notebooks/readme_tables.py
 
 samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
 	$(FULL) -m samples.make_samples

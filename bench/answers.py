@@ -1,51 +1,117 @@
-"""What a model answers to every clip that it is judged by; the pictures of the report are drawn from this.
+"""What models answer to every clip that they are judged by; the pictures of the report are drawn from this.
 
-    python bench/answers.py --model artifacts/model_int8.onnx
+    python bench/answers.py --models artifacts/model_int8.onnx artifacts/model.onnx
 
-Writes logs/answers.json: for each data set the wanted label, the speaker, the best word and its probability.
+Writes logs/answers.json. For each model and data set it holds, clip by clip, the class that was said, the word that
+was heard (the most probable one) with its probability (in millionths), and the speaker: numbers into lists. Of the
+validation digits that the first model mishears most surely it also holds the log-mel picture; never any sound.
 """
 
 import argparse
+import base64
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from dwindle.audio import SAMPLE_RATE
+from dwindle.audio.corpora import REJECT
+from dwindle.audio.frontend import HOP_SAMPLES, MEL_BANDS, LogMel
 from dwindle.audio.rejection import best_words
+from dwindle.audio.sets import HeardClips
 from dwindle.compress.measure import open_session, session_reader
 from dwindle.data import data_directory
 from dwindle.errors import run
-from dwindle.files import write_json
+from dwindle.files import sha256_of, written_whole
 from dwindle.tasks import TaskOptions, open_task
+from dwindle.tasks.spoken import SpokenWords
 
+FORMAT = "dwindle-answers-1"
 JUDGED = ("fsdd", "speech_commands", "negatives")  # no synthetic voices: nothing is trained here
+PICTURED = 12  # of each validation set
+DARKEST_DB, BRIGHTEST_DB = -45.0, 20.0  # of a band's energy, against the clip's own level
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", type=Path, default=Path("artifacts/model_int8.onnx"))
-    parser.add_argument("--data_dir")
+    models = [Path("artifacts/model_int8.onnx"), Path("artifacts/model.onnx")]
+    parser.add_argument("--models", type=Path, nargs="+", default=models, metavar="FILE")
+    parser.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
     parser.add_argument("--output", type=Path, default=Path("logs/answers.json"))
     arguments = parser.parse_args()
     task = open_task("spoken_digits", TaskOptions(data_directory(arguments.data_dir), corpora=JUDGED))
-    session = open_session(arguments.model)
-    read = session_reader(session)
-    sets = {}
+    answered = [answers_of(path, task) for path in arguments.models]
+    sets = {**task.data.validation, **task.data.tests}
+    content = {
+        "format": FORMAT,
+        "labels": task.labels,
+        "clips": {name: who_said_what(clips, task) for name, clips in sets.items()},
+        "models": answered,
+        "misheard": [
+            picture
+            for name, clips in task.data.validation.items()
+            if set(clips.labels) != {REJECT}
+            for picture in misheard(name, clips, answered[0]["sets"][name], task)
+        ],
+        "picture": {
+            "bands": MEL_BANDS,
+            "frame_s": HOP_SAMPLES / SAMPLE_RATE,
+            "darkest_db": DARKEST_DB,
+            "brightest_db": BRIGHTEST_DB,
+        },
+    }
+    with written_whole(arguments.output) as temporary:
+        temporary.write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+    print(f"{arguments.output}: {sum(len(clips.labels) for clips in sets.values()):,} clips in {len(sets)} sets")
+
+
+def who_said_what(clips: HeardClips, task: SpokenWords) -> dict[str, list]:
+    """The truth about a set; what is no digit has no speaker worth a name."""
+    said = [task.class_numbers[label] for label in clips.labels]
+    if set(clips.labels) == {REJECT}:
+        return {"said": said}
+    speakers = sorted(set(clips.speakers))
+    return {"said": said, "speakers": speakers, "speaker": [speakers.index(name) for name in clips.speakers]}
+
+
+def answers_of(path: Path, task: SpokenWords) -> dict[str, Any]:
+    """One model's answers to every set."""
+    session = open_session(path)
+    read, sets = session_reader(session), {}
     for name, clips in {**task.data.validation, **task.data.tests}.items():
         logits = torch.cat([read(part) for part in clips.audio.split(256)])
-        heard = best_words(logits, task.reject_class)
+        best = best_words(logits, task.reject_class)
         sets[name] = {
-            "wanted": clips.labels,
-            "speakers": clips.speakers,
-            "words": [task.labels[number] for number in heard.words],
-            "probabilities": [round(float(value), 4) for value in heard.probabilities],
-            "top": [task.labels[number] for number in logits.argmax(1)],
+            "heard": best.words.tolist(),
+            "probability": [int(1_000_000 * value) for value in best.probabilities],
         }
-        print(f"{name:<28}{len(clips.labels):>6} clips")
     threshold = float(session.get_modelmeta().custom_metadata_map["threshold"])
-    write_json(arguments.output, {"model": arguments.model.name, "threshold": threshold, "sets": sets})
+    print(f"{path}: read", flush=True)
+    return {"file": path.name, "sha256": sha256_of(path), "threshold": threshold, "sets": sets}
+
+
+def misheard(name: str, clips: HeardClips, answers: dict[str, list], task: SpokenWords) -> list[dict[str, Any]]:
+    """Pictures of the clips in which a wrong word was most probable."""
+    said = np.array([task.class_numbers[label] for label in clips.labels])
+    wrong = np.flatnonzero(said != answers["heard"])
+    surest = sorted(wrong.tolist(), key=lambda clip: answers["probability"][clip], reverse=True)[:PICTURED]
+    if not surest:
+        return []
+    pictures = LogMel()(clips.audio[surest])
+    return [{"set": name, "clip": clip, "log_mel": coded(one)} for clip, one in zip(surest, pictures, strict=True)]
+
+
+def coded(log_energies: Tensor) -> str:
+    """Eight bits a pixel, band after band from the lowest, in base64."""
+    energies_db = log_energies * (10 / np.log(10))
+    shares = (energies_db - DARKEST_DB) / (BRIGHTEST_DB - DARKEST_DB)
+    return base64.b64encode((255 * shares.clamp(0, 1)).round().byte().numpy().tobytes()).decode("ascii")
 
 
 if __name__ == "__main__":

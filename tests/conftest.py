@@ -12,7 +12,7 @@ import pytest
 
 from dwindle.audio import SAMPLE_RATE
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")  # read when torch and its children start; more only contend
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch and its children start; one test runs on each core
 hypothesis.settings.register_profile("dwindle", deadline=None, derandomize=True)  # a red run can be repeated
 hypothesis.settings.load_profile("dwindle")
 
@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items):
 
 
 def _skip_reports(config) -> list:
-    return config.pluginmanager.get_plugin("terminalreporter").stats.get("skipped", [])
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.stats.get("skipped", []) if reporter else []  # one of several workers reports to the first process
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -16,7 +16,13 @@ class SpeechNet(nn.Module):
     """Waveform (batch, samples) to `logits` (batch, classes) and `frames` (batch, time, classes + blank)."""
 
     def __init__(
-        self, classes: int, channels: int = 80, stem_channels: int = 16, blocks: int = 4, kernel: int = 7
+        self,
+        classes: int,
+        channels: int = 80,
+        stem_channels: int = 16,
+        blocks: int = 4,
+        kernel: int = 7,
+        time_stride: int = 1,  # of the trunk's frames; 2 halves the work of a large network that only names words
     ) -> None:
         super().__init__()
         self.front_end = LogMel()
@@ -26,7 +32,7 @@ class SpeechNet(nn.Module):
         self.stem = nn.Sequential(
             normalised(nn.Conv2d(1, stem_channels, 5, stride=2, padding=2, bias=False)),
             nn.ReLU(inplace=True),
-            *separable(stem_channels, wide, (3, 3), stride=(2, 1)),
+            *separable(stem_channels, wide, (3, 3), stride=(2, time_stride)),
             nn.ReLU(inplace=True),
             Residual(wide, (3, 3)),
         )

@@ -24,7 +24,7 @@ from dwindle.catalogue import DATA_SETS
 from dwindle.scores import Score
 from dwindle.tasks.task import Batch, Judged, Reader, Task
 
-TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8}
+TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
 STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
 SHIFT_SAMPLES = SAMPLE_RATE // 10
 WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second

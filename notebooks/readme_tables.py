@@ -1,0 +1,158 @@
+"""The README's results, written between its two marks from the files that hold them.
+
+python notebooks/readme_tables.py
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dwindle.errors import UserError, run
+from dwindle.files import written_whole
+from notebooks.measurements import Measurements, load_measurements, one_thread
+from notebooks.titles import version_title
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- results: `make report` writes from here -->", "<!-- results: to here -->"
+SHIPPED = "onnx_int8"
+FLOAT_EXPORT = "onnx"
+LIVE = "unseen speakers, gaps 0.2-1 s"  # the streams of bench/streaming.py that are most like live speech
+UNKNOWN = "not measured yet"
+SCORES = {
+    "FSDD test": "fsdd_test",
+    "unseen speakers": "unseen_speakers",
+    "10 dB noise": "noise_10_db",
+    "other words rejected": "other_words_test_rejected",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--artifacts_dir", type=Path, default=ROOT / "artifacts", help="with results.json")
+    parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    arguments = parser.parse_args()
+    if not arguments.readme.is_file():
+        raise UserError(f"{arguments.readme}: no such file: name the page to write into with --readme")
+    found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)
+    page = arguments.readme.read_text(encoding="utf-8")
+    with written_whole(arguments.readme) as temporary:
+        temporary.write_text(with_results(page, found, str(arguments.readme)), encoding="utf-8")
+    print(f"{'tables':<24}{arguments.readme}")
+
+
+def with_results(page: str, found: Measurements, name: str = "README.md") -> str:
+    """The page with what stands between its marks written anew."""
+    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
+        raise UserError(f"{name}: the marks {BEGIN} and {END} must stand there once each, in this order")
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{results(found)}{END}{rest.partition(END)[2]}"
+
+
+def results(found: Measurements) -> str:
+    """All that stands between the marks."""
+    parts = [
+        "## Results",
+        versions_table(found),
+        f"Accuracy in percent with its 95% interval: {counts(found)}.\n"
+        "FSDD's six voices are heard in training. The unseen speakers are not, but the threshold was set on them.\n"
+        "Sizes are those of ONNX files, or of the checkpoint where no time stands. Time is that of ONNX Runtime\n"
+        f"for one second of sound: median, one thread{machine(found)}.",
+        "The figures that the specification names, and ours:",
+        claims_table(found),
+        "![Accuracy against size](artifacts/figures/accuracy_against_size.png)\n"
+        "![Accuracy in noise](artifacts/figures/noise_curve.png)",
+        "More pictures lie in `artifacts/figures/`, and `report.html` there is a page to sort and ask the numbers.",
+    ]
+    return "\n\n".join(parts) + "\n\n"
+
+
+def versions_table(found: Measurements) -> str:
+    """A line for each version that is measured; the shipped one last and bold."""
+    rows = [row for row in found.main_rows if row["stage"] != "exported"]
+    lines = [version_cells(row) for row in rows]
+    if shipped := by_version(found, SHIPPED):
+        lines.append([f"**{cell}**" for cell in version_cells(shipped)])
+    return table(["version", "parameters not zero", "kB", "ms", *SCORES], lines, left_columns=1)
+
+
+def version_cells(row: dict[str, Any]) -> list[str]:
+    parameters = f"{row['parameters']:,}"
+    if row.get("nonzeros", row["parameters"]) < row["parameters"]:
+        parameters = f"{row['nonzeros']:,} of {row['parameters']:,}"
+    latency = one_thread(row)
+    scores = [short_score(row["scores"].get(name)) for name in SCORES.values()]
+    size = f"{row['bytes'] / 1000:,.0f}" if "bytes" in row else "–"
+    return [version_title(row), parameters, size, f"{latency['median_ms']:.2f}" if latency else "–", *scores]
+
+
+def short_score(score: dict[str, Any] | None) -> str:
+    """As `96.1 (95.0–97.0)`."""
+    return "–" if score is None else f"{100 * score['share']:.1f} ({100 * score['low']:.1f}–{100 * score['high']:.1f})"
+
+
+def counts(found: Measurements) -> str:
+    """Each column's number of clips."""
+    sizes = {}
+    for row in found.main_rows:
+        sizes |= {title: row["scores"][name]["count"] for title, name in SCORES.items() if name in row["scores"]}
+    return ", ".join(f"{title} {count:,} clips" for title, count in sizes.items())
+
+
+def machine(found: Measurements) -> str:
+    processor = ((found.exported or {}).get("machine") or {}).get("processor")
+    return f", {processor}" if processor else ""
+
+
+def claims_table(found: Measurements) -> str:
+    """The specification's figures beside ours, each from the file that holds it."""
+    shipped = by_version(found, SHIPPED)
+    scores, latency = (shipped["scores"], one_thread(shipped)) if shipped else ({}, None)
+    accuracies = [f"{short_score(scores[name])} {title}" for title, name in list(SCORES.items())[:2] if name in scores]
+    lines = [
+        ["test accuracy", "98.2%", "; ".join(accuracies) or UNKNOWN],
+        ["parameters", "85k", f"{shipped['parameters']:,}" if shipped else UNKNOWN],
+        ["latency of one answer", "12.8 ms", f"{latency['median_ms']:.2f} ms" if latency else UNKNOWN],
+        ["latency, live", "145 ms", live_latency(found)],
+        ["size", "720 KB", f"{shipped['bytes'] / 1000:.0f} kB" if shipped and "bytes" in shipped else UNKNOWN],
+        ["speed-up from INT8", "1.45×", int8_speed_up(found)],
+    ]
+    return table(["", "specification", "what ships"], lines, left_columns=3)
+
+
+def live_latency(found: Measurements) -> str:
+    """From a word's last sample to its answer."""
+    for row in (found.streaming or {}).get("streams", []):
+        if row["streams"] == LIVE and "latency_median_ms" in row:
+            return f"{row['latency_median_ms']:.0f} ms after the word's end (95%: {row['latency_p95_ms']:.0f} ms)"
+    return UNKNOWN
+
+
+def int8_speed_up(found: Measurements) -> str:
+    """Both files timed in turns in one run, batch 1 on one thread."""
+    medians = {
+        row["engine"]: row["median_ms"]
+        for row in (found.exported or {}).get("latency", [])
+        if row["threads"] == 1 and row["batch_size"] == 1
+    }
+    if FLOAT_EXPORT in medians and SHIPPED in medians:
+        return f"{medians[FLOAT_EXPORT] / medians[SHIPPED]:.2f}×"
+    return UNKNOWN
+
+
+def by_version(found: Measurements, version: str) -> dict[str, Any] | None:
+    return next((row for row in found.rows if row["version"] == version), None)
+
+
+def table(heads: Sequence[str], lines: Sequence[Sequence[str]], left_columns: int) -> str:
+    """Markdown; numbers to the right."""
+    rule = ["---" if column < left_columns else "--:" for column in range(len(heads))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rule, *lines])
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,59 @@
+"""What versions and data sets are called where people read them."""
+
+from typing import Any
+
+SETS = {
+    "fsdd_test": "FSDD test",
+    "unseen_speakers": "unseen speakers",
+    "speech_commands_test": "Speech Commands test",
+    "held_out_speaker": "speaker held out",
+    "noise_20_db": "unseen speakers, noise at 20 dB",
+    "noise_10_db": "unseen speakers, noise at 10 dB",
+    "noise_0_db": "unseen speakers, noise at 0 dB",
+    "other_words_test": "other words",
+    "wake_words_test": "wake phrases",
+    "noise_validation": "noise alone",
+    "fsdd_validation": "FSDD validation",
+    "other_words_validation": "other words, validation",
+    "wake_words_validation": "wake phrases, validation",
+}
+BASES = {"teacher": "teacher", "student alone": "student alone", "distilled student": "distilled student"}
+BASES |= {"pruned": "pruned", "one_shot": "pruned at once"}
+TECHNIQUES = {
+    "_fp16": "float16 weights",
+    "_dynamic": "dynamic INT8",
+    "_static_uint8": "static INT8, uint8 activations",
+    "_static_int8": "static INT8, int8 activations",
+    "_qat": "INT8 trained with rounding (QAT)",
+    "_int8_weights": "INT8 weights",
+}
+EXPORTED = {"torchscript": "TorchScript", "onnx": "ONNX", "onnx_int8": "ONNX, what ships"}
+
+
+def set_title(name: str) -> str:
+    """Of a data set, or of the share of it that was rejected."""
+    base = name.removesuffix("_rejected")
+    title = SETS.get(base, base.replace("_", " "))
+    return title if base == name else f"{title} rejected"
+
+
+def version_title(row: dict[str, Any]) -> str:
+    """Of a row of results.json."""
+    version = row["version"]
+    if version == "student":  # stage 2 begins with either
+        return BASES["distilled student" if row["stage"] == "distilled" else "student alone"]
+    if version in EXPORTED:
+        return f"{row['file']} ({EXPORTED[version]})"
+    for ending, technique in TECHNIQUES.items():
+        if version.endswith(ending):
+            return f"{_base_title(version.removesuffix(ending))}, {technique}"
+    return _base_title(version)
+
+
+def _base_title(base: str) -> str:
+    kind, _, percent = base.rpartition("_")
+    if kind == "structured" and percent.isdigit():
+        return f"{percent}% of the channels cut"
+    if kind == "sweep" and percent.isdigit():
+        return f"pruning sweep, {percent}%"
+    return BASES.get(base, base.replace("_", " "))
