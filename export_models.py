@@ -10,7 +10,9 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,14 @@ from tqdm import tqdm
 
 from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.compress.benchmark import memory_and_loading, time_engines
-from dwindle.compress.export import load_torchscript, to_executorch, to_exported_program, to_onnx, to_torchscript
+from dwindle.compress.export import (
+    EXECUTORCH_REMEDY,
+    load_torchscript,
+    to_executorch,
+    to_exported_program,
+    to_onnx,
+    to_torchscript,
+)
 from dwindle.compress.measure import file_size, multiply_adds, nonzeros, open_session, parameters
 from dwindle.compress.onnx_file import check_onnx, metadata_of, read_onnx, write_onnx
 from dwindle.compress.optional import imported
@@ -49,9 +58,11 @@ VERSIONS = {"model_ts.pt": "torchscript", "model.onnx": "onnx", "model_int8.onnx
 def main() -> None:
     arguments = parse_arguments()
     imported("onnxruntime", "pip install -r requirements.txt")
+    if arguments.executorch:
+        imported("executorch.exir", EXECUTORCH_REMEDY)  # before the work, not after
     folder = Path(arguments.output_dir)
     if (folder / "results.json").is_file():
-        load_results(folder / "results.json")  # before the work, not after
+        load_results(folder / "results.json")  # likewise
     checkpoint_path = chosen_checkpoint(arguments.checkpoint, folder)
     checkpoint = load_checkpoint(checkpoint_path, arguments.task)
     quantised = None if arguments.float_only else matching_quantised(arguments.quantized, checkpoint_path)
@@ -85,9 +96,12 @@ def main() -> None:
             report["latency"] = time_engines(model, shipped, task.trial_inputs(1)["real"])
             report["processes"] = memory_and_loading(model, shipped, task.example_input())
         write_json(export.folder / "export_results.json", report)
-        for name in [*export.files, "export_results.json"]:
+        if (folder / "results.json").is_file():
+            shutil.copy(folder / "results.json", export.folder)
+        rows = [result_row(name, report, model, task) for name in export.scored]
+        record(export.folder / "results.json", task.name, rows)
+        for name in [*export.files, "export_results.json", "results.json"]:
             os.replace(export.folder / name, folder / name)
-    record(folder / "results.json", task.name, [result_row(name, report, model, task) for name in export.scored])
     print(json.dumps(report, indent=1) if arguments.json else described(report, folder))
     if not quantised and not arguments.float_only:
         print("no quantized.onnx beside the checkpoint, so no model_int8.onnx: prune_and_quantize.py makes it")
@@ -132,7 +146,10 @@ class Export:
     def exported_program(self) -> None:
         path = self.folder / "model.pt2"
         to_exported_program(self.model, self.example, path, self.task.inputs, self.metadata)
-        self._accept(path, torch_engine(torch.export.load(path).module()), check_float, {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch reads from bytes that cannot be written to, and says so
+            program = torch.export.load(path).module()
+        self._accept(path, torch_engine(program), check_float, {})
 
     def executorch(self) -> None:
         path = self.folder / "model.pte"

@@ -165,7 +165,7 @@ def print_row(row: dict[str, Any], as_json: bool) -> None:
         words = "  ".join(
             f"{d['digit']} {d['confidence']:.2f} ({d['start']:.2f}-{d['end']:.2f} s)" for d in row["digits"]
         )
-        print(f"{row['file']}:  {row['text'] or 'no digit'}   {words}   {row['latency_ms']:.0f} ms", flush=True)
+        print(f"{row['file']}:  {row['text'] or 'no known word'}   {words}   {row['latency_ms']:.0f} ms", flush=True)
 
 
 def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) -> int:

@@ -20,7 +20,7 @@ from torch import nn
 from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
 from dwindle.compress.calibration import checked
 from dwindle.compress.comparison import Measured, chosen, largest_loss, measured, table
-from dwindle.compress.distill import KnowledgeDistillationLoss
+from dwindle.compress.distill import Ensemble, KnowledgeDistillationLoss
 from dwindle.compress.export import to_onnx
 from dwindle.compress.measure import open_session, session_reader
 from dwindle.compress.onnx_file import read_onnx, write_onnx
@@ -155,10 +155,11 @@ def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed:
     """The task's data, the teacher where there is one, and a folder for all versions."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
-    teacher, teacher_path = None, Path(arguments.teacher or folder / "teacher.pt")
-    if arguments.alpha > 0 and (arguments.teacher or teacher_path.is_file()):
-        teacher = task.restored(load_checkpoint(teacher_path, task.name), teacher_path)
-    print(f"fine-tuning {f'with the help of {teacher_path}' if teacher else 'without a teacher'}", flush=True)
+    wanted = (arguments.teacher or folder.glob("teacher.pt")) if arguments.alpha > 0 else ()
+    paths = [Path(path) for path in wanted]
+    teacher = Ensemble([task.restored(load_checkpoint(path, task.name), path) for path in paths]) if paths else None
+    helped = f"with the help of {', '.join(map(str, paths))}" if paths else "without a teacher"
+    print(f"fine-tuning {helped}", flush=True)
 
     def write(network: nn.Module, path: Path) -> None:
         to_onnx(network, task.example_input(), path, task.inputs, task.outputs, {"task": task.name})
@@ -188,7 +189,9 @@ def parse_arguments() -> argparse.Namespace:
     data = parser.add_argument_group("what to shrink")
     add_task_flags(data)
     data.add_argument("--student", metavar="FILE", help="default: student.pt in --output_dir")
-    data.add_argument("--teacher", metavar="FILE", help="default: teacher.pt in --output_dir, where there is one")
+    data.add_argument(
+        "--teacher", nargs="+", metavar="FILE", help="default: teacher.pt in --output_dir, where there is one"
+    )
     how = parser.add_argument_group("how to shrink it")
     how.add_argument(
         "--target_sparsity", type=partial_share, default=0.4, metavar="SHARE", help="weights to zero (0.4)"

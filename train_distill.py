@@ -17,10 +17,10 @@ from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwa
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
-from dwindle.compress.distill import KnowledgeDistillationLoss
+from dwindle.compress.distill import Ensemble, KnowledgeDistillationLoss
 from dwindle.compress.measure import multiply_adds, nonzeros, parameters
 from dwindle.compress.training import Recipe, Trainer, reader
-from dwindle.errors import UsageError, run
+from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
 from dwindle.flags import positive_float, positive_int, share, whole_number
 from dwindle.results import record
@@ -37,16 +37,18 @@ def main() -> None:
     accelerator = start_accelerator(arguments)
     for folder in (Path(arguments.output_dir), Path(arguments.log_dir)):
         folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
-    if arguments.teacher:
-        load_checkpoint(arguments.teacher, arguments.task)  # likewise
+    for path in arguments.teacher:
+        load_checkpoint(path, arguments.task)  # likewise
+    if arguments.start_from:
+        load_checkpoint(arguments.start_from)
     task = task_of(arguments, arguments.seed)
     teacher, teacher_sha256 = None, None
     if arguments.alpha > 0:
         if not arguments.teacher:
             train_one("teacher", task, arguments, accelerator, loss)
-        teacher_path = Path(arguments.teacher or Path(arguments.output_dir) / "teacher.pt")
-        teacher = task.restored(load_checkpoint(teacher_path, task.name), teacher_path)
-        teacher_sha256 = sha256_of(teacher_path)
+        paths = [Path(path) for path in arguments.teacher or [Path(arguments.output_dir) / "teacher.pt"]]
+        teacher = Ensemble([task.restored(load_checkpoint(path, task.name), path) for path in paths])
+        teacher_sha256 = "+".join(sha256_of(path) for path in paths)
     train_one("student", task, arguments, accelerator, loss, teacher, teacher_sha256)
     accelerator.end_training()
 
@@ -64,6 +66,9 @@ def train_one(
     folder = Path(arguments.output_dir)
     torch.manual_seed(arguments.seed)
     model, build_arguments = task.build(role, arguments.width if role == "student" else None)
+    start = arguments.start_from if role == "student" else None
+    if start:
+        begin_with(model, Path(start))
     state_path = folder / f".training-{role}.pt"
     trainer = Trainer(
         task,
@@ -76,6 +81,8 @@ def train_one(
         state_path=state_path,
         log_path=Path(arguments.log_dir) / f"{folder.resolve().name}-{role}.jsonl",
     )
+    if start:
+        trainer.conditions["start_sha256"] = sha256_of(start)
     if arguments.resume and state_path.is_file():
         trainer.resume(load_safely(state_path))
     elif arguments.resume and is_made(folder / f"{role}.pt", task, trainer, teacher_sha256):
@@ -137,6 +144,16 @@ def write_checkpoint(
     print(f"  written: {folder / f'{role}.pt'}\n")
 
 
+def begin_with(model: nn.Module, path: Path) -> None:
+    """Take over every layer of an earlier student that fits; the others, which name its words, begin anew."""
+    own = model.state_dict()
+    theirs = load_checkpoint(path).weights
+    fitting = {name: tensor for name, tensor in theirs.items() if name in own and own[name].shape == tensor.shape}
+    if len(fitting) < len(own) / 2:
+        raise UserError(f"{path}: of another network than this student: give one of the same --width")
+    model.load_state_dict(own | fitting)
+
+
 def is_made(path: Path, task: Task, trainer: Trainer, teacher_sha256: str | None) -> bool:
     """Whether this very command has already written the checkpoint."""
     if not path.is_file():
@@ -191,8 +208,11 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--teacher_epochs", type=positive_int, help="default: as many as --epochs")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss; 0: no teacher")
-    how.add_argument("--teacher", metavar="FILE", help="take this teacher instead of training one")
+    how.add_argument(
+        "--teacher", nargs="+", default=[], metavar="FILE", help="take this teacher, or the mean of several"
+    )
     how.add_argument("--width", type=positive_int, help="channels of the student")
+    how.add_argument("--start_from", metavar="FILE", help="begin with this student's layers, whatever words it knows")
     how.add_argument("--batch_size", type=positive_int, default=128)
     how.add_argument("--lr", type=positive_float, default=4e-3, help="highest rate, after warm-up; teachers get half")
     how.add_argument("--patience", type=whole_number, default=15, help="stop after so many epochs without gain; 0: no")

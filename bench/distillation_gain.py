@@ -19,13 +19,13 @@ SHOWN = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--teacher", nargs="+", required=True, help="one, or several whose mean teaches")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs_dir", type=Path, default=Path("logs/distillation_gain"))
     arguments = parser.parse_args()
-    teacher = str(Path(arguments.teacher).resolve())
-    manners = {"alone": ["--alpha", "0"], "distilled": ["--teacher", teacher]}
+    teachers = [str(Path(path).resolve()) for path in arguments.teacher]
+    manners = {"alone": ["--alpha", "0"], "distilled": ["--teacher", *teachers]}
     scores: dict[str, list[dict]] = {manner: [] for manner in manners}
     for seed in range(arguments.seeds):
         for manner, own_flags in manners.items():  # in turn, so that an early stop leaves pairs

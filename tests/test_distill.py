@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from dwindle.compress.distill import KnowledgeDistillationLoss
+from dwindle.compress.distill import Ensemble, KnowledgeDistillationLoss
 from dwindle.errors import UsageError
 from train_distill import KnowledgeDistillationLoss as FromTheScript
 
@@ -46,6 +46,26 @@ def test_the_gradient_agrees_with_finite_differences(temperature, alpha):
             moved[row, column] = step
             up, down = (float(loss(student.detach() + sign * moved, teacher, targets)) for sign in (1, -1))
             assert float(student.grad[row, column]) == pytest.approx((up - down) / (2 * step), abs=1e-7)
+
+
+def test_several_teachers_answer_with_their_mean():
+    members = [torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)]
+    inputs = torch.randn(5, 3)
+    both = Ensemble([Pair(member) for member in members])
+    answer, twice = both(inputs)
+    torch.testing.assert_close(answer, (members[0](inputs) + members[1](inputs)) / 2)
+    torch.testing.assert_close(twice, 2 * answer)
+
+
+class Pair(torch.nn.Module):
+    """Two outputs, as the networks have."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.layer(inputs), 2 * self.layer(inputs)
 
 
 def test_a_sequence_is_as_many_answers():

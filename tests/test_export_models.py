@@ -17,7 +17,7 @@ from dwindle.checkpoint import Checkpoint
 from dwindle.compress.export import load_torchscript, to_onnx
 from dwindle.compress.measure import open_session
 from dwindle.compress.onnx_file import metadata_of, read_onnx, write_onnx
-from dwindle.files import sha256_of
+from dwindle.files import sha256_of, write_json
 from dwindle.runtime.recogniser import Recogniser
 from dwindle.tasks import TaskOptions, open_task
 
@@ -141,17 +141,53 @@ def test_a_folder_that_cannot_be_written_is_refused(folder, words):
     assert failed_in_one_line(done, "cannot write into")
 
 
-def test_a_missing_onnxruntime_is_one_line(folder, words, tmp_path_factory):
-    hiding = tmp_path_factory.mktemp("hiding")
-    (hiding / "onnxruntime.py").write_text("raise ImportError('hidden')")
-    assert failed_in_one_line(export(folder, words, PYTHONPATH=str(hiding)), "onnxruntime cannot be imported")
+@pytest.mark.slow
+def test_a_disk_that_fills_midway_leaves_the_old_files_and_nothing_else(folder, words, small_disk):
+    """It has room for the TorchScript file and not for the next one."""
+    disk, complaint = small_disk
+    for name in WRITTEN[:-1]:
+        (disk / name).write_text("old")
+    done = export(disk, words, "--checkpoint", str(folder / "student.pt"))
+    assert done.returncode == 1
+    assert failed_in_one_line(done, complaint), done.stderr
+    assert {name: (disk / name).read_text() for name in os.listdir(disk)} == dict.fromkeys(WRITTEN[:-1], "old")
 
 
 @pytest.mark.slow
-def test_executorch_is_run_or_said_to_be_missing(folder, words):
-    done = export(folder, words, "--float_only", "--executorch")
+def test_results_that_cannot_be_added_to_keep_every_old_file(folder, words):
+    (folder / "model.onnx").write_text("old")
+    write_json(folder / "results.json", {"format": "dwindle-results-1", "task": "spoken_digits", "rows": []})
+    before = {name: (folder / name).read_bytes() for name in os.listdir(folder)}
+    assert failed_in_one_line(export(folder, words, "--float_only"), "holds results of task 'spoken_digits'")
+    assert {name: (folder / name).read_bytes() for name in os.listdir(folder)} == before
+
+
+@pytest.mark.parametrize(
+    ("package", "flags", "remedy"),
+    [
+        ("onnxruntime", (), "pip install -r requirements.txt"),
+        ("executorch", ("--executorch", "--pt2"), "pip install executorch==1.2.0"),
+    ],
+)
+def test_a_missing_package_is_one_line_before_the_work(folder, words, tmp_path_factory, package, flags, remedy):
+    hiding = tmp_path_factory.mktemp("hiding")
+    (hiding / f"{package}.py").write_text("raise ImportError('hidden')")
+    before = set(os.listdir(folder))
+    done = export(folder, words, *flags, PYTHONPATH=str(hiding))
+    assert done.returncode == 1
+    assert failed_in_one_line(done, "cannot be imported (hidden)")
+    assert failed_in_one_line(done, remedy)
+    assert set(os.listdir(folder)) == before
+
+
+@pytest.mark.slow
+def test_executorch_answers_as_pytorch_where_it_is_installed(folder, words):
+    """Elsewhere the command ends in the line that the test above reads."""
+    done = export(folder, words, "--float_only", "--executorch", "--pt2")
     if done.returncode:
         assert failed_in_one_line(done, "pip install executorch==1.2.0")
-        assert not (folder / "model.onnx").exists()
-    else:
-        assert "model.pte" in json.loads((folder / "export_results.json").read_text())["files"]
+        return
+    agreed = json.loads((folder / "export_results.json").read_text())["files"]["model.pte"]["against_pytorch"]
+    assert set(agreed) == {"random", "real"}
+    assert max(found["largest_difference"] for found in agreed.values()) < 1e-3
+    assert (folder / "model.pte").stat().st_size > 10_000

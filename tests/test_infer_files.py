@@ -44,7 +44,7 @@ def test_files_in_any_format_get_a_line_each(place):
     first, second, third = done.stdout.splitlines()
     assert first.startswith(f"{place}/173.wav:  173   1 1.00 (0.20-0.50 s)")
     assert ":  4   4 " in second
-    assert "no digit" in third
+    assert ":  no known word " in third
 
 
 def test_json_has_the_promised_fields(place):

@@ -15,6 +15,7 @@ from tiny_corpus import QUICK, command, environment, train, write_fsdd
 
 import train_distill
 from dwindle import errors
+from dwindle.audio.network import SpeechNet
 from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
 from dwindle.files import sha256_of
 from dwindle.results import load_results
@@ -151,6 +152,17 @@ def test_a_teacher_and_its_student_from_one_command(tmp_path, data):
     assert digests == [sha256_of(tmp_path / "out" / f"{role}.pt") for role in ("teacher", "student")]
 
 
+@pytest.mark.slow
+def test_several_networks_teach_together(tmp_path, data, uninterrupted):
+    trained = uninterrupted / "out" / "student.pt"
+    flags = ("--data_dir", data, *QUICK, "--epochs", "1", "--output_dir", "out", "--teacher", trained, trained)
+    done = train(tmp_path, *flags)
+    assert done.returncode == 0, done.stderr
+    student = load_checkpoint(tmp_path / "out" / "student.pt")
+    assert (student.stage, student.parent_sha256) == ("distilled", f"{sha256_of(trained)}+{sha256_of(trained)}")
+    assert not (tmp_path / "out" / "teacher.pt").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
@@ -237,6 +249,17 @@ def test_a_teacher_of_other_labels_or_whose_weights_do_not_fit(fails_here, tmp_p
     ):
         Checkpoint("spoken_digits", known, "teacher", "trained", arguments, {}, 0).save(tmp_path / "teacher.pt")
         assert complaint in fails_here("--alpha", "0.7", "--teacher", tmp_path / "teacher.pt")
+
+
+def test_a_student_begins_with_what_another_learnt_of_other_words(tmp_path):
+    learnt, fresh = (SpeechNet(classes, channels=8) for classes in (11, 4))
+    Checkpoint("spoken_digits", ["a"], "student", "trained", {}, learnt.state_dict(), 0).save(tmp_path / "digits.pt")
+    head = fresh.word.weight.clone()
+    train_distill.begin_with(fresh, tmp_path / "digits.pt")
+    assert torch.equal(fresh.trunk[0].body[0].weight, learnt.trunk[0].body[0].weight)
+    assert torch.equal(fresh.word.weight, head)
+    with pytest.raises(errors.UserError, match="give one of the same --width"):
+        train_distill.begin_with(SpeechNet(11, channels=12), tmp_path / "digits.pt")
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_training(fails_here, tmp_path):

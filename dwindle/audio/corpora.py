@@ -116,8 +116,9 @@ def words(folder: Path, seed: int = 0) -> list[Clip]:
     clips = []
     for path in paths:
         word = _own_word(path)
-        speaker = names[path] if by_speaker else f"{word}/{path.stem}"
-        split = VALIDATION if _fraction(f"{seed}/{speaker}") < 0.2 else TRAIN
+        kept_together = names[path] if by_speaker else f"{word}/{path.stem}"
+        split = VALIDATION if _fraction(f"{seed}/{kept_together}") < 0.2 else TRAIN
+        speaker = names[path] if by_speaker else folder.name  # one voice, else a string would repeat one recording
         clips.append(Clip(path, word, speaker, "own_words", split))
     return clips
 

@@ -1,11 +1,25 @@
 """Distillation: a student learns from a teacher's doubts as well as from the right answers (Hinton et al. 2015)."""
 
 import math
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dwindle.errors import UsageError
+
+
+class Ensemble(nn.Module):
+    """Several networks that answer as one: the mean of each output."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        answers = [member(inputs) for member in self.members]
+        return tuple(torch.stack(outputs).mean(dim=0) for outputs in zip(*answers, strict=True))
 
 
 class KnowledgeDistillationLoss(nn.Module):

@@ -110,6 +110,7 @@ class Trainer:
         score = self.task.validate(reader(self.average.module, self.accelerator.device))
         if score.share > self.best_accuracy:
             self.best_accuracy, self.best_epoch = score.share, self.epoch
+        if score.share == self.best_accuracy:  # of equals the later: it has learnt more than is validated
             self.best_weights = {name: tensor.clone() for name, tensor in self.average.module.state_dict().items()}
         seconds = time.monotonic() - started
         return {

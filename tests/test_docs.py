@@ -1,0 +1,88 @@
+"""The pages of docs/ are followed word by word: each command as it stands there, on a tiny vocabulary of chords."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny_corpus import chord
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "your_own_words.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+FEWER = {"--epochs 60": "--epochs 16", "--steps 4": "--steps 1"}  # all that differs from the page
+PITCHES = {"anna": 0.9, "ben": 0.95, "cleo": 1.0, "dan": 1.05, "eva": 1.1}
+WORDS = ("left", "right", "stop", "_reject_")
+SAMPLE_RATE = 16_000
+
+
+def write_place(folder: Path) -> None:
+    """The clone, the reader's recordings, and a data directory in which nothing has to be fetched."""
+    for script in ROOT.glob("*.py"):
+        (folder / script.name).symlink_to(script)
+    (folder / "artifacts").mkdir()
+    (folder / "artifacts" / "student.pt").symlink_to(ROOT / "artifacts" / "student.pt")
+    rng = np.random.default_rng(0)
+    for number, word in enumerate(WORDS):
+        (folder / "my_words" / word).mkdir(parents=True)
+        for name, pitch in PITCHES.items():
+            for take in range(6):
+                sound = chord(2 * number, pitch * rng.uniform(0.99, 1.01), rng, SAMPLE_RATE)
+                soundfile.write(folder / "my_words" / word / f"{name}_{take:02}.wav", sound, SAMPLE_RATE)
+    silence = np.zeros(SAMPLE_RATE // 2)
+    new = np.concatenate([silence, chord(0, 1.02, rng, SAMPLE_RATE), silence])
+    soundfile.write(folder / "new_recording.wav", new + 0.001 * rng.standard_normal(len(new)), SAMPLE_RATE)
+    corpus = folder / "data" / "speech_commands"
+    for name in ("zero", "nine", "_background_noise_"):
+        (corpus / name).mkdir(parents=True)
+    (corpus / "validation_list.txt").write_text("", encoding="utf-8")
+    noise = 0.05 * rng.standard_normal(5 * SAMPLE_RATE)
+    soundfile.write(corpus / "_background_noise_" / "hiss.wav", noise, SAMPLE_RATE)
+
+
+def follow(command: str, folder: Path) -> subprocess.CompletedProcess:
+    for number, fewer in FEWER.items():
+        command = command.replace(number, fewer)
+    environment = {name: value for name, value in os.environ.items() if name != "DWINDLE_DATA"}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(ROOT), str(folder / "no_sound_card")])}
+    program, *arguments = shlex.split(command)
+    assert program == "python"
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=280
+    )
+
+
+def test_the_page_shows_every_stage_and_every_way_to_listen():
+    for part in (*("fetch", "train_distill.py", "prune_and_quantize.py", "export_models.py", "infer.py"), "--mic"):
+        assert any(part in command for command in COMMANDS), part
+    assert all(any(number in command for command in COMMANDS) for number in FEWER)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # on a busy machine; a minute on a quiet one
+def test_who_follows_the_page_has_a_recogniser_of_new_recordings(tmp_path):
+    write_place(tmp_path)
+    (tmp_path / "no_sound_card").mkdir()  # sounddevice raises just this where PortAudio is missing
+    (tmp_path / "no_sound_card" / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+    said = {}
+    for command in COMMANDS:
+        done = follow(command, tmp_path)
+        assert "Traceback" not in done.stderr, f"{command}\n{done.stderr}"
+        if "--mic" in command:  # the model is loaded by then
+            assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+            assert "libportaudio2" in done.stderr
+        else:
+            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        said[command] = done.stdout
+    (as_json,) = [text for command, text in said.items() if "--json" in command]
+    assert json.loads(as_json)["text"] == "left"
+    streamed = [text for command, text in said.items() if "--stream" in command]
+    assert [text.split()[:1] for text in streamed] == [["left"]] * len(streamed), streamed
+    (folder,) = [text for command, text in said.items() if command.endswith("my_words/left")]
+    assert sum(":  left   " in line for line in folder.splitlines()) >= 27  # of 30
