@@ -49,6 +49,7 @@ report: .venv/installed  ## draw the figures and the README's table from artifac
 	$(if $(DATA)$(wildcard data),$(FULL) bench/answers.py $(DATA_FLAG))
 	$(FULL) notebooks/experiments.py
 	$(FULL) notebooks/readme_tables.py
+	$(FULL) notebooks/model_card.py
 
 samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
 	$(FULL) -m samples.make_samples

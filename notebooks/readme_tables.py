@@ -11,13 +11,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dwindle.errors import UserError, run
-from dwindle.files import written_whole
+from dwindle.errors import run
+from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread
 from notebooks.titles import version_title
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- results: `make report` writes from here -->", "<!-- results: to here -->"
 SHIPPED = "onnx_int8"
 FLOAT_EXPORT = "onnx"
 LIVE = "unseen speakers, gaps 0.2-1 s"  # the streams of bench/streaming.py that are most like live speech
@@ -36,21 +35,8 @@ def main() -> None:
     parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     arguments = parser.parse_args()
-    if not arguments.readme.is_file():
-        raise UserError(f"{arguments.readme}: no such file: name the page to write into with --readme")
     found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)
-    page = arguments.readme.read_text(encoding="utf-8")
-    with written_whole(arguments.readme) as temporary:
-        temporary.write_text(with_results(page, found, str(arguments.readme)), encoding="utf-8")
-    print(f"{'tables':<24}{arguments.readme}")
-
-
-def with_results(page: str, found: Measurements, name: str = "README.md") -> str:
-    """The page with what stands between its marks written anew."""
-    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
-        raise UserError(f"{name}: the marks {BEGIN} and {END} must stand there once each, in this order")
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n{results(found)}{END}{rest.partition(END)[2]}"
+    write_region(arguments.readme, results(found))
 
 
 def results(found: Measurements) -> str:

@@ -19,7 +19,9 @@ from dwindle.files import write_json
 from dwindle.results import validate
 from dwindle.scores import Score
 from notebooks.measurements import confusions, load_measurements, right_by_speaker
-from notebooks.readme_tables import BEGIN, END, UNKNOWN, results, with_results
+from notebooks.marked_page import BEGIN, END, with_region
+from notebooks.model_card import card_results
+from notebooks.readme_tables import UNKNOWN, results
 from notebooks.report_page import written_page
 from notebooks.titles import version_title
 
@@ -44,7 +46,7 @@ def rows() -> list[dict]:
         row("student", "distilled", 97, parent_sha256="of-the-checkpoint", latency=timed),
         row("pruned", "pruned", nonzeros=48_000, latency=timed),
         *(row(f"sweep_{zeros}", "pruned", 97 - zeros // 10, nonzeros=800 * (100 - zeros)) for zeros in (30, 60, 90)),
-        row("onnx_int8", "exported", 95, bytes=105_664, sha256="of-the-file", latency=SHIPPED_MS),
+        row("onnx_int8", "exported", 95, bytes=105_664, sha256="of-the-file", latency=SHIPPED_MS, threshold=0.5),
     ]
 
 
@@ -89,15 +91,36 @@ def folders(tmp_path) -> tuple[Path, Path]:
 def test_the_readme_says_what_the_results_say():
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     found = load_measurements(ROOT / "artifacts", ROOT / "logs")
-    assert page == with_results(page, found), "README.md is behind artifacts/results.json: make report"
+    assert page == with_region(page, results(found), "README.md"), (
+        "README.md is behind artifacts/results.json: make report"
+    )
+
+
+def test_the_model_card_says_what_the_results_say():
+    page = (ROOT / "artifacts" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    found = load_measurements(ROOT / "artifacts", ROOT / "logs")
+    assert page == with_region(page, card_results(found), "MODEL_CARD.md"), (
+        "MODEL_CARD.md is behind artifacts/results.json: make report"
+    )
+
+
+def test_the_model_card_names_each_set_and_voice(folders):
+    write_json(folders[1] / "leave_one_speaker_out" / "scores.json", {"theo": Score(49, 50).as_row()})
+    text = card_results(load_measurements(*folders))
+    assert "| unseen speakers | choices were made by it | 95 of 100 | 95.0 (88.8–97.8) |" in text
+    assert "| FSDD test | reported only | 95 of 100 | 95.0 (88.8–97.8) |" in text
+    assert "| FSDD, ann | heard in training | 2 of 2 |" in text
+    assert "| FSDD, theo | by a model that never heard it | 49 of 50 |" in text
+    assert "by their number of misheard clips: 1 with 0, 1 with 1." in text
+    assert "Threshold 0.500" in text
 
 
 def test_a_changed_number_changes_the_tables(folders):
     page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    written = with_results(page, load_measurements(*folders))
+    written = with_region(page, results(load_measurements(*folders)), "page.md")
     assert written.startswith(f"before\n{BEGIN}\n## Results\n")
     assert written.endswith(f"{END}\nafter\n")
-    assert with_results(written, load_measurements(*folders)) == written
+    assert with_region(written, results(load_measurements(*folders)), "page.md") == written
     content = json.loads((folders[0] / "results.json").read_text(encoding="utf-8"))
     for change in (
         lambda rows: rows[0]["scores"]["fsdd_test"].update(Score(90, 100).as_row()),
@@ -108,7 +131,7 @@ def test_a_changed_number_changes_the_tables(folders):
         changed = copy.deepcopy(content)
         change(changed["rows"])
         write_json(folders[0] / "results.json", changed)
-        assert with_results(written, load_measurements(*folders)) != written
+        assert with_region(written, results(load_measurements(*folders)), "page.md") != written
 
 
 def test_the_tables_hold_every_version_once_and_the_figures_of_the_files(folders):
@@ -140,7 +163,7 @@ def test_what_was_not_measured_is_not_invented(folders):
 @pytest.mark.parametrize("page", ["no marks", BEGIN, f"{END}\n{BEGIN}", f"{BEGIN}{BEGIN}{END}"])
 def test_a_page_without_its_two_marks_is_left_alone(folders, page):
     with pytest.raises(UserError, match="must stand there once each"):
-        with_results(page, load_measurements(*folders))
+        with_region(page, results(load_measurements(*folders)), "page.md")
 
 
 def test_versions_are_called_by_what_was_done_to_them():

@@ -1,0 +1,104 @@
+"""The model card's results, written between its two marks from the files that hold them.
+
+python notebooks/model_card.py
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from dwindle.errors import UserError, run
+from dwindle.scores import Score
+from notebooks.marked_page import write_region
+from notebooks.measurements import Measurements, load_measurements, one_thread, right_by_speaker
+from notebooks.readme_tables import SHIPPED, by_version, short_score, table
+from notebooks.titles import set_title
+
+ROOT = Path(__file__).resolve().parents[1]
+CHOSEN_BY = {
+    "fsdd_validation",
+    "unseen_speakers",
+    "other_words_validation",
+    "wake_words_validation",
+    "noise_validation",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--artifacts_dir", type=Path, default=ROOT / "artifacts", help="with results.json")
+    parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
+    arguments = parser.parse_args()
+    found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)
+    write_region(arguments.artifacts_dir / "MODEL_CARD.md", card_results(found))
+
+
+def card_results(found: Measurements) -> str:
+    """All that stands between the marks."""
+    shipped = by_version(found, SHIPPED)
+    if shipped is None:
+        raise UserError("results.json has no row of model_int8.onnx: export_models.py writes it")
+    parts = [facts(shipped), scores_table(shipped["scores"])]
+    if speakers := speakers_text(found):
+        parts.append(speakers)
+    return "\n\n".join(parts) + "\n\n"
+
+
+def facts(shipped: dict[str, Any]) -> str:
+    latency = one_thread(shipped)
+    time = f", {latency['median_ms']:.2f} ms for a second of sound on one thread" if latency else ""
+    return (
+        f"`{shipped['file']}`: {shipped['parameters']:,} parameters, {shipped['nonzeros']:,} of them not zero, "
+        f"{shipped['bytes']:,} bytes{time}.\n"
+        f"Threshold {shipped['threshold']:.3f}: a digit less probable than that is taken for none. "
+        f"SHA-256 `{shipped['sha256']}`."
+    )
+
+
+def scores_table(scores: dict[str, dict[str, Any]]) -> str:
+    """A line for each data set; those that nothing was chosen by come last."""
+    names = sorted(scores, key=lambda name: name.removesuffix("_rejected") not in CHOSEN_BY)
+    lines = [
+        [
+            set_title(name),
+            "choices were made by it" if name.removesuffix("_rejected") in CHOSEN_BY else "reported only",
+            f"{scores[name]['correct']:,} of {scores[name]['count']:,}",
+            short_score(scores[name]),
+        ]
+        for name in names
+    ]
+    return table(["data set", "use", "right", "% (95% interval)"], lines, left_columns=2)
+
+
+def speakers_text(found: Measurements) -> str:
+    """How evenly voices are understood: of those heard in training, of those held out, of all others."""
+    lines = []
+    if found.answers:
+        for speaker, score in sorted(right_by_speaker(found.answers, "fsdd_test").items()):
+            lines.append([f"FSDD, {speaker}", "heard in training", *_cells(score)])
+    for speaker, row in sorted((found.held_out or {}).items()):
+        lines.append(
+            [f"FSDD, {speaker}", "by a model that never heard it", *_cells(Score(row["correct"], row["count"]))]
+        )
+    if not lines:
+        return ""
+    text = table(["voice", "", "right", "% (95% interval)"], lines, left_columns=2)
+    if found.answers:
+        missed = Counter(
+            score.count - score.correct for score in right_by_speaker(found.answers, "unseen_speakers").values()
+        )
+        few = ", ".join(f"{missed[count]} with {count}" for count in sorted(missed))
+        text += f"\n\nUnseen speakers by their number of misheard clips: {few}."
+    return text
+
+
+def _cells(score: Score) -> list[str]:
+    return [f"{score.correct} of {score.count}", short_score(score.as_row())]
+
+
+if __name__ == "__main__":
+    run(main)
