@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import hypothesis
@@ -22,7 +23,12 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)  # what can fail quickly goes first
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each file runs on one core: the longest first, that none waits at the end
+        slow_in = Counter(item.path for item in slow)
+        items.sort(key=lambda item: -slow_in[item.path])
+    else:
+        items.sort(key=lambda item: item in slow)  # what can fail quickly goes first
 
 
 def _skip_reports(config) -> list:

@@ -14,6 +14,8 @@ import pytest
 import soundfile
 from tiny_corpus import QUICK, ROOT, environment, train, write_fsdd
 
+import prune_and_quantize
+from dwindle import errors
 from dwindle.checkpoint import load_checkpoint, save_tensors
 from dwindle.compress.onnx_file import metadata_of, read_onnx
 from dwindle.files import sha256_of
@@ -136,10 +138,12 @@ def test_a_checkpoint_of_another_task_is_refused(folder):
 
 
 @pytest.mark.parametrize("sparsity", ["1.5", "-0.1", "none"])
-def test_a_sparsity_outside_its_range_is_a_wrong_command(folder, sparsity):
-    done = run(folder, *COMMAND, f"--target_sparsity={sparsity}")
-    assert done.returncode == 2
-    assert "is not between 0 and 1" in complaint(done)
+def test_a_sparsity_outside_its_range_is_a_wrong_command(monkeypatch, capsys, sparsity):
+    monkeypatch.setattr(sys, "argv", ["prune_and_quantize.py", f"--target_sparsity={sparsity}"])
+    with pytest.raises(SystemExit) as ended:
+        errors.run(prune_and_quantize.main)
+    assert ended.value.code == 2
+    assert "is not between 0 and 1" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.slow

@@ -18,8 +18,8 @@ from dwindle.errors import UserError
 from dwindle.files import write_json
 from dwindle.results import validate
 from dwindle.scores import Score
-from notebooks.measurements import confusions, load_measurements, right_by_speaker
 from notebooks.marked_page import BEGIN, END, with_region
+from notebooks.measurements import confusions, load_measurements, right_by_speaker
 from notebooks.model_card import card_results
 from notebooks.readme_tables import UNKNOWN, results
 from notebooks.report_page import written_page
