@@ -48,24 +48,25 @@ def test_the_gradient_agrees_with_finite_differences(temperature, alpha):
             assert float(student.grad[row, column]) == pytest.approx((up - down) / (2 * step), abs=1e-7)
 
 
-def test_several_teachers_answer_with_their_mean():
+def test_several_teachers_answer_with_their_mean_whatever_time_they_keep():
     members = [torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)]
     inputs = torch.randn(5, 3)
-    both = Ensemble([Pair(member) for member in members])
-    answer, twice = both(inputs)
+    plain = Ensemble(members)
+    (answer,) = Ensemble([Pair(members[0], times=31), Pair(members[1], times=16)])(inputs)
     torch.testing.assert_close(answer, (members[0](inputs) + members[1](inputs)) / 2)
-    torch.testing.assert_close(twice, 2 * answer)
+    torch.testing.assert_close(plain(inputs)[0], answer)
 
 
 class Pair(torch.nn.Module):
-    """Two outputs, as the networks have."""
+    """Two outputs, as the networks have: one answer, and one for each of so many moments."""
 
-    def __init__(self, layer: torch.nn.Module) -> None:
+    def __init__(self, layer: torch.nn.Module, times: int) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer, self.times = layer, times
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.layer(inputs), 2 * self.layer(inputs)
+        answer = self.layer(inputs)
+        return answer, answer[:, None].expand(-1, self.times, -1)
 
 
 def test_a_sequence_is_as_many_answers():

@@ -28,7 +28,8 @@ def run_suite(folder: Path, *flags: str, data: str | None = None) -> tuple[int, 
     shutil.copy(HERE / "conftest.py", folder)
     (folder / "test_suite.py").write_text(SUITE, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow: slow\n", encoding="utf-8")
-    environment = {name: value for name, value in os.environ.items() if name != "DWINDLE_DATA"}
+    ours = ("DWINDLE_DATA", "PYTEST_")  # this run's own settings, a worker's name among them
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     environment |= {"PYTHONPATH": os.fspath(HERE.parent), **({"DWINDLE_DATA": data} if data else {})}
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *flags]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)

@@ -11,15 +11,14 @@ from dwindle.errors import UsageError
 
 
 class Ensemble(nn.Module):
-    """Several networks that answer as one: the mean of each output."""
+    """Several networks that answer as one: the mean of their first outputs, the only ones that are distilled."""
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        answers = [member(inputs) for member in self.members]
-        return tuple(torch.stack(outputs).mean(dim=0) for outputs in zip(*answers, strict=True))
+    def forward(self, inputs: Tensor) -> tuple[Tensor]:
+        return (torch.stack([_first(member(inputs)) for member in self.members]).mean(dim=0),)
 
 
 class KnowledgeDistillationLoss(nn.Module):
@@ -46,3 +45,7 @@ class KnowledgeDistillationLoss(nn.Module):
         softened_student = (student / self.temperature).log_softmax(dim=-1)
         doubts = functional.kl_div(softened_student, softened_teacher, reduction="batchmean", log_target=True)
         return self.alpha * self.temperature**2 * doubts + (1 - self.alpha) * right_answers
+
+
+def _first(outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return outputs[0] if isinstance(outputs, tuple) else outputs

@@ -102,7 +102,7 @@ class SpokenWords(Task):
         return {**batch, "audio": self.wave_augment(batch["audio"]), "strings": self.wave_augment(batch["strings"])}
 
     def judge(self, model: nn.Module, batch: Batch, own_loss: bool) -> Judged:
-        logits, _ = model(batch["audio"])
+        logits, *_ = model(batch["audio"])
         if not own_loss:
             return Judged(logits, batch["target"], None)
         _, frames = model(batch["strings"])
