@@ -111,10 +111,10 @@ def test_a_phrase_longer_than_the_window_is_cut_and_still_rejected():
     assert sum(CLASSES[REJECT] in words for words in said) > 20
 
 
-def test_rare_speakers_are_heard_and_common_ones_not_too_often():
-    words = [("low", "common", "words", 0.3)] * 100 + [("high", "rare", "words", 0.3)]
+def test_a_speaker_is_heard_as_often_as_they_recorded():
+    words = [("low", "common", "words", 0.3)] * 9 + [("high", "rare", "words", 0.3)]
     maker = StringMaker(store(*words), CLASSES, WINDOW)
-    assert dict(zip(maker.speakers, maker.odds, strict=True)) == pytest.approx({"common": 10 / 11, "rare": 1 / 11})
+    assert dict(zip(maker.speakers, maker.odds, strict=True)) == pytest.approx({"common": 0.9, "rare": 0.1})
 
 
 def test_clicks_and_sentences_are_no_words_and_leave_silence():

@@ -50,8 +50,7 @@ class StringMaker:
                 self.others.append(index)
         self.speakers = sorted(self.by_speaker)
         counts = np.array([len(self.by_speaker[speaker]) for speaker in self.speakers], float)
-        # a speaker with forty clips is heard more often than one with two, but not twenty times
-        self.odds = np.sqrt(counts) / np.sqrt(counts).sum()
+        self.odds = counts / max(1.0, counts.sum())  # every recording as often as any other
 
     def draw(self, count: int, rng: np.random.Generator) -> Strings:
         """That many strings, all of one drawn length."""
