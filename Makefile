@@ -11,6 +11,10 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 # one process per core trains half as fast again as one process with as many threads
 TRAIN := OMP_NUM_THREADS=1 $(FULL) -m torch.distributed.run --standalone --nproc_per_node $(CORES) train_distill.py
 DATA_FLAG := $(if $(DATA),--data_dir $(DATA))
+# the release's teacher is the mean of students that differ in their seed
+SEEDS := 0 1 2
+TEACHERS := $(SEEDS:%=artifacts/alone-%/student.pt)
+LONG := --epochs 20 --patience 0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test pipeline release report samples clean
@@ -40,9 +44,17 @@ pipeline: .venv/installed  ## every stage in order, small settings, from whateve
 	$(FULL) infer.py samples/
 
 release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
-	$(TRAIN) $(DATA_FLAG) --epochs 100 --temperature 4.0 --alpha 0.7 --resume
-	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --resume
-	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark
+	for seed in $(SEEDS); do \
+	    $(TRAIN) $(DATA_FLAG) --alpha 0 $(LONG) --seed $$seed --output_dir artifacts/alone-$$seed --resume || exit; done
+	$(TRAIN) $(DATA_FLAG) --temperature 4.0 --alpha 0.7 $(LONG) --teacher $(TEACHERS) \
+	    --start_from $(firstword $(TEACHERS)) --resume
+	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --one_shot --sweep \
+	    --structured 0.3 0.35 --teacher $(TEACHERS) --resume
+	$(TRAIN) $(DATA_FLAG) --width 24 $(LONG) --teacher $(TEACHERS) --output_dir artifacts/width-24 --resume
+	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 \
+	    --teacher $(TEACHERS) --output_dir artifacts/width-24 --resume
+	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark --pt2
+	$(FULL) -m bench.streaming $(DATA_FLAG) --output logs/streaming.json
 	$(MAKE) report
 
 report: .venv/installed  ## draw the figures and the README's table from artifacts/results.json

@@ -13,6 +13,7 @@ from dwindle.scores import Score
 DIGIT_SETS = ("unseen_speakers", "fsdd_test")
 ABLATION_MANNERS = ("alone", "distilled")
 SIDE_RUNS = ("sweep", "one_shot")  # versions that a comparison needs and nobody ships
+NARROW_VERSIONS = ("student", "pruned", "pruned_int8_weights")  # of other widths: enough for a curve of sizes
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
         for manner in ABLATION_MANNERS
     }
     rows = load_results(artifacts_dir / "results.json")["rows"]
+    for path in sorted(artifacts_dir.glob("width-*/results.json")):
+        narrow = [row for row in load_results(path)["rows"] if row["version"] in NARROW_VERSIONS]
+        rows += [row | {"version": f"{path.parent.name.replace('-', '_')}_{row['version']}"} for row in narrow]
     return Measurements(
         rows=rows,
         exported=_json(artifacts_dir / "export_results.json"),

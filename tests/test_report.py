@@ -148,6 +148,18 @@ def test_the_tables_hold_every_version_once_and_the_figures_of_the_files(folders
     assert "Chip 9" in text
 
 
+def test_another_width_stands_beside_the_release(folders):
+    narrow = [row("student", "distilled", 90, parameters=15_432), row("pruned_fp16", "quantised", 90)]
+    write_json(
+        folders[0] / "width-24" / "results.json",
+        {"format": "dwindle-results-1", "task": "spoken_digits", "rows": narrow},
+    )
+    text = results(load_measurements(*folders))
+    assert "| width 24 student | 15,432 | 337 |" in text
+    assert "float16" not in text
+    assert "| distilled student | 80,000 |" in text
+
+
 def test_what_was_not_measured_is_not_invented(folders):
     content = json.loads((folders[0] / "results.json").read_text(encoding="utf-8"))
     content["rows"] = [one for one in content["rows"] if one["version"] == "pruned"]
