@@ -13,7 +13,7 @@ from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.corpora import REJECT
 from dwindle.errors import UsageError, UserError
 from dwindle.tasks import TaskOptions, open_task
-from dwindle.tasks.spoken import STRING_SAMPLES
+from dwindle.tasks.spoken import CLIPS_PER_STRING, STRING_SAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):
     assert all(torch.equal(batches[0][name], batches[1][name]) for name in batches[0])
     assert batches[0]["audio"].shape != batches[2]["audio"].shape
     assert batches[0]["audio"].shape[0] == 16
-    assert batches[0]["strings"].shape[0] == 2
+    assert batches[0]["strings"].shape[0] == 16 // CLIPS_PER_STRING
     assert batches[0]["strings"].shape[1] <= STRING_SAMPLES
 
 

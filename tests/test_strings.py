@@ -14,6 +14,7 @@ from dwindle.audio.strings import (
     LEVEL_SPREAD_DB,
     LONGEST_TAIL_SAMPLES,
     MOST_WORDS,
+    NOISE_SHARE,
     OTHER_WORD_SHARE,
     OVERLAP_SAMPLES,
     StringMaker,
@@ -41,6 +42,7 @@ WORDS = [
     (REJECT, "dora", "other_words", 0.3),
     (REJECT, "hum", "noise", 0.3),
 ]
+SPEECH = WORDS[:-1]
 
 
 def test_the_spelling_is_what_is_heard():
@@ -66,7 +68,7 @@ def test_the_spelling_is_what_is_heard():
 @settings(max_examples=30)
 @given(count=st.integers(1, 8), seed=st.integers(0, 2**32))
 def test_shapes_lengths_levels_and_seeds(count, seed):
-    maker = StringMaker(store(*WORDS), CLASSES, WINDOW)
+    maker = StringMaker(store(*SPEECH), CLASSES, WINDOW)
     strings, again = (maker.draw(count, np.random.default_rng(seed)) for _ in range(2))
     assert len(strings.audio) == count
     assert SAMPLE_RATE <= strings.audio.shape[1] <= WINDOW
@@ -88,7 +90,7 @@ def test_long_runs_say_every_class_mostly_in_one_voice_and_never_noise():
     assert shares[2] == pytest.approx(OTHER_WORD_SHARE, abs=0.06)
     assert shares[0] == pytest.approx(shares[1], abs=0.08)
     assert maker.others == [6]  # noise is no word
-    assert 1 <= strings.lengths.min() < 3 < strings.lengths.max()
+    assert 1 <= strings.lengths[strings.lengths > 0].min() < 3 < strings.lengths.max()
 
 
 def test_half_of_the_strings_end_soon_after_a_word():
@@ -109,6 +111,16 @@ def test_a_phrase_longer_than_the_window_is_cut_and_still_rejected():
     strings = maker.draw(100, np.random.default_rng(3))
     said = [row[:length].tolist() for row, length in zip(strings.spelling, strings.lengths, strict=True)]
     assert sum(CLASSES[REJECT] in words for words in said) > 20
+
+
+def test_noise_alone_spells_nothing_and_fills_its_string():
+    strings = StringMaker(store(*WORDS), CLASSES, WINDOW).draw(400, np.random.default_rng(4))
+    nobody = strings.lengths == 0
+    assert 0.5 * NOISE_SHARE < nobody.mean() < 2 * NOISE_SHARE
+    power = np.abs(np.fft.rfft(strings.audio[nobody]))
+    peaks_hz = power.argmax(axis=1) * SAMPLE_RATE / strings.audio.shape[1]
+    assert peaks_hz == pytest.approx(HZ[REJECT], abs=5)  # recorded noise, not a word
+    assert (np.abs(strings.audio[nobody][:, -400:]).max(axis=1) > 0.01).all()
 
 
 def test_a_speaker_is_heard_as_often_as_they_recorded():

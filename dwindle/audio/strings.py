@@ -1,4 +1,7 @@
-"""Running speech made of single words: mostly one voice, run together, overlapped or spaced, as people say numbers."""
+"""Running speech made of single words: mostly one voice, run together, overlapped or spaced, as people say numbers.
+
+Now and then nobody speaks, as before every microphone.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -16,7 +19,8 @@ OVERLAP_SAMPLES = SAMPLE_RATE * 60 // 1000
 WIDEST_GAP_SAMPLES = SAMPLE_RATE * 400 // 1000
 MOST_WORDS = 6
 ONE_VOICE_SHARE = 0.8
-OTHER_WORD_SHARE = 0.15  # words that are none of ours, between those that are
+OTHER_WORD_SHARE = 0.2  # words that are none of ours, between those that are
+NOISE_SHARE = 0.1  # strings in which nobody speaks, and which spell nothing
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
 CUT_SHARE = 0.5  # of the strings end soon after a word, as a listener hears it who has not heard what follows
 LONGEST_TAIL_SAMPLES = SAMPLE_RATE * 150 // 1000
@@ -42,6 +46,7 @@ class StringMaker:
         spoken_samples = np.diff(store.edges, axis=1).squeeze(1)
         self.by_speaker: dict[str, list[int]] = defaultdict(list)
         self.others: list[int] = []
+        self.noises = [index for index, clip in enumerate(store.clips) if clip.corpus == "noise"]
         for index in np.flatnonzero(spoken_samples >= SHORTEST_WORD_SAMPLES).tolist():
             clip = store.clips[index]
             if clip.label != REJECT and spoken_samples[index] <= LONGEST_WORD_SAMPLES:
@@ -59,6 +64,9 @@ class StringMaker:
         spelling = np.zeros((count, MOST_WORDS), np.int64)
         lengths = np.zeros(count, np.int64)
         for row in range(count):
+            if self.noises and rng.random() < NOISE_SHARE:
+                audio[row] = self._noise(samples, rng)
+                continue
             said, ends = self._say(audio[row], rng)
             if said and rng.random() < CUT_SHARE:
                 kept = int(rng.integers(1, len(said) + 1))
@@ -95,6 +103,12 @@ class StringMaker:
             widest = WIDEST_GAP_SAMPLES // 3 if run_together else WIDEST_GAP_SAMPLES
             position = max(0, position + len(word) + int(rng.integers(-OVERLAP_SAMPLES, widest)))
         return said, ends
+
+    def _noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """A stretch of recorded noise; its windows stand side by side in the store as they did in the recording."""
+        first = int(rng.integers(len(self.noises)))
+        following = self.noises[first : first + MOST_WORDS]
+        return np.resize(np.concatenate([self.store.whole(index) for index in following]), samples)
 
     def _speaker(self, rng: np.random.Generator) -> str:
         return self.speakers[int(rng.choice(len(self.speakers), p=self.odds))]
