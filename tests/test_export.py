@@ -10,7 +10,7 @@ from dwindle.audio.network import SpeechNet
 from dwindle.compress.export import load_torchscript, to_exported_program, to_onnx, to_torchscript
 from dwindle.compress.measure import open_session
 from dwindle.compress.onnx_file import check_onnx, metadata_of, read_onnx, write_onnx
-from dwindle.compress.verify import agreement, check_float, check_quantised, onnx_engine, torch_engine
+from dwindle.compress.verify import TIE, agreement, check_float, check_quantised, onnx_engine, torch_engine
 from dwindle.errors import UserError
 
 INPUTS = {"audio": {0: "batch", 1: "samples"}}
@@ -135,3 +135,12 @@ def test_one_wrong_answer_in_a_hundred_is_too_many_for_int8():
     assert found.same_answer == pytest.approx(0.99)
     with pytest.raises(UserError, match=r"99\.00%"):
         check_quantised("model_int8.onnx", "made", found)
+
+
+def test_of_two_equally_right_answers_either_will_do():
+    """A network trained on next to nothing answers noise with ties, and rounding decides them."""
+    wanted = torch.tensor([[1.0, 1.0 - 0.9 * TIE], [1.0, 1.0 - 1.1 * TIE]])
+    found = agreement(
+        lambda inputs: [wanted[inputs[:, 0]]], lambda _: [torch.tensor([[0.0, 1.0]])], torch.arange(2)[:, None], (1,)
+    )
+    assert found.same_answer == 0.5

@@ -14,7 +14,8 @@ from dwindle.runtime.vad import VoiceActivityDetector
 
 @pytest.fixture(scope="module")
 def recogniser(tmp_path_factory):
-    return Recogniser(write_tone_model(tmp_path_factory.mktemp("model") / "tones.onnx"))
+    model = write_tone_model(tmp_path_factory.mktemp("model") / "tones.onnx")
+    return Recogniser(model, threshold=0.6)  # of two tones in one cut it finds each half as probable
 
 
 def heard(recogniser, sound, chunks=(), vad="energy"):
@@ -44,7 +45,7 @@ def test_times_are_those_of_the_words(recogniser, gap_s):
     for event, start_s in zip(events, (0.4, 0.7 + gap_s), strict=True):
         assert event.start_s == pytest.approx(start_s, abs=0.05)
         assert event.end_s == pytest.approx(start_s + 0.3, abs=0.05)
-        assert event.emitted_s < start_s + 0.35
+        assert event.emitted_s < start_s + 0.4
 
 
 def test_the_last_word_needs_no_silence_after_it(recogniser):
@@ -87,7 +88,7 @@ def test_the_network_rests_in_silence_and_wakes_in_time(recogniser):
             runs.append(len(samples))
             return super().frames(samples, newest)
 
-    counting = Counting(recogniser.path)
+    counting = Counting(recogniser.path, threshold=0.6)
     inference = RealTimeInference(counting, VoiceActivityDetector("energy"))
     inference.process(silence(60))
     assert len(runs) == 0

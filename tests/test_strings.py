@@ -14,6 +14,7 @@ from dwindle.audio.strings import (
     LEVEL_SPREAD_DB,
     LONGEST_TAIL_SAMPLES,
     MOST_WORDS,
+    NEIGHBOUR_SHARE,
     NOISE_SHARE,
     OTHER_WORD_SHARE,
     OVERLAP_SAMPLES,
@@ -45,15 +46,17 @@ WORDS = [
 SPEECH = WORDS[:-1]
 
 
+def power_at(audio: np.ndarray, label: str) -> np.ndarray:
+    """How loud a label's tone is at each sample."""
+    return np.abs(np.convolve(audio, np.exp(2j * np.pi * HZ[label] * np.arange(400) / SAMPLE_RATE), "same"))
+
+
 def test_the_spelling_is_what_is_heard():
     """Words with gaps between them are found again by their tones, in order."""
     maker = StringMaker(store(*WORDS[:6]), CLASSES, WINDOW)
     strings = maker.draw(60, np.random.default_rng(0))
     for audio, spelling, length in zip(strings.audio, strings.spelling, strings.lengths, strict=True):
-        power = {
-            label: np.abs(np.convolve(audio, np.exp(2j * np.pi * HZ[label] * np.arange(400) / SAMPLE_RATE), "same"))
-            for label in ("low", "high")
-        }
+        power = {label: power_at(audio, label) for label in ("low", "high")}
         seconds = {label: (power[label] > 0.3 * power[label].max()).sum() / SAMPLE_RATE for label in power}
         said = [list(CLASSES)[number] for number in spelling[:length]]
         for label in ("low", "high"):
@@ -121,6 +124,19 @@ def test_noise_alone_spells_nothing_and_fills_its_string():
     peaks_hz = power.argmax(axis=1) * SAMPLE_RATE / strings.audio.shape[1]
     assert peaks_hz == pytest.approx(HZ[REJECT], abs=5)  # recorded noise, not a word
     assert (np.abs(strings.audio[nobody][:, -400:]).max(axis=1) > 0.01).all()
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32), samples=st.integers(SAMPLE_RATE // 2, SAMPLE_RATE))
+def test_a_crowded_word_is_whole_and_its_neighbours_are_not(seed, samples):
+    maker = StringMaker(store(("low", "anna", "words", 0.3), ("high", "bob", "words", 0.4)), CLASSES, WINDOW)
+    maker.odds = np.array([0.0, 1.0])  # all neighbours are Bob's
+    audio = maker.crowded(0, samples, np.random.default_rng(seed))
+    assert audio.shape == (samples,)
+    power = {label: power_at(audio, label) for label in ("low", "high")}
+    seconds = {label: (power[label] > 0.3 * power["low"].max()).sum() / SAMPLE_RATE for label in power}
+    assert seconds["low"] == pytest.approx(0.3, abs=0.06)
+    assert seconds["high"] <= 2 * (NEIGHBOUR_SHARE * 0.4 + 0.06)
 
 
 def test_a_speaker_is_heard_as_often_as_they_recorded():

@@ -19,11 +19,13 @@ OVERLAP_SAMPLES = SAMPLE_RATE * 60 // 1000
 WIDEST_GAP_SAMPLES = SAMPLE_RATE * 400 // 1000
 MOST_WORDS = 6
 ONE_VOICE_SHARE = 0.8
-OTHER_WORD_SHARE = 0.2  # words that are none of ours, between those that are
+OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
 NOISE_SHARE = 0.1  # strings in which nobody speaks, and which spell nothing
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
 CUT_SHARE = 0.5  # of the strings end soon after a word, as a listener hears it who has not heard what follows
 LONGEST_TAIL_SAMPLES = SAMPLE_RATE * 150 // 1000
+NEIGHBOUR_SAMPLES = SAMPLE_RATE * 250 // 1000  # of the words before and after a crowded one, at most
+NEIGHBOUR_SHARE = 0.6  # of their length, at most
 LEVEL_SPREAD_DB = 4.0
 FADE_SAMPLES = SAMPLE_RATE * 5 // 1000
 
@@ -53,6 +55,7 @@ class StringMaker:
                 self.by_speaker[clip.speaker].append(index)
             elif clip.label == REJECT and clip.corpus != "noise" and spoken_samples[index] <= LONGEST_OTHER_SAMPLES:
                 self.others.append(index)
+        self.words = set(self.others).union(*self.by_speaker.values())
         self.speakers = sorted(self.by_speaker)
         counts = np.array([len(self.by_speaker[speaker]) for speaker in self.speakers], float)
         self.odds = counts / max(1.0, counts.sum())  # every recording as often as any other
@@ -110,6 +113,19 @@ class StringMaker:
         following = self.noises[first : first + MOST_WORDS]
         return np.resize(np.concatenate([self.store.whole(index) for index in following]), samples)
 
+    def crowded(self, index: int, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """One whole word between the end of another and the beginning of a third, as in running speech."""
+        audio = np.zeros(samples, np.float32)
+        word = self._levelled(index, rng)[:samples]
+        start = int(rng.integers(samples - len(word) + 1))
+        _lay(audio, word, start)
+        before, after = (self._levelled(int(rng.choice(self.by_speaker[self._speaker(rng)])), rng) for _ in range(2))
+        before, after = before[-_part(before) :], after[: _part(after)]
+        gaps = rng.integers(-OVERLAP_SAMPLES, WIDEST_GAP_SAMPLES // 3, size=2).tolist()
+        _lay(audio, before, start - gaps[0] - len(before))
+        _lay(audio, after, start + len(word) + gaps[1])
+        return audio / FULL_SCALE
+
     def _speaker(self, rng: np.random.Generator) -> str:
         return self.speakers[int(rng.choice(len(self.speakers), p=self.odds))]
 
@@ -122,3 +138,15 @@ class StringMaker:
         word[:FADE_SAMPLES] *= fade
         word[-FADE_SAMPLES:] *= fade[::-1]
         return word
+
+
+def _part(word: np.ndarray) -> int:
+    """How much of a neighbour is heard: too little to be taken for the word."""
+    return min(NEIGHBOUR_SAMPLES, round(NEIGHBOUR_SHARE * len(word)))
+
+
+def _lay(audio: np.ndarray, word: np.ndarray, start: int) -> None:
+    """Add the word; what would stand outside the audio is cut off."""
+    first, last = max(0, -start), min(len(word), len(audio) - start)
+    if first < last:
+        audio[start + first : start + last] += word[first:last]

@@ -1,4 +1,4 @@
-"""Reading words out of the newest second of sound: the frames propose a word, the pooled answer confirms it.
+"""Reading words out of the newest second of sound: the frames propose a word, the pooled answer seconds it.
 
 The frames tell words apart that are said without a pause; the pooled answer knows better what is no word at all.
 """
@@ -11,12 +11,11 @@ from dwindle.runtime.recogniser import REJECT, Recogniser
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 LOOK_AHEAD_FRAMES = 7  # later frames that a frame's reading may see: words peak early, so answers still come in time
-OLDEST_DOUBT_FRAMES = 10  # for so long a doubtful word may wait for more sound
-PROPOSED = 0.2  # probability from which a frame proposes a word
-RELEASED = 0.1  # below it a word is over, and may be said again
-CLOSE_S = 0.5  # the newest sound, with little beside the word in it
-WIDE_S = 0.5  # before the word's frame, for what the word may be a part of
-MARGIN_S = 0.128  # of silence about the wider cut, as about an isolated word
+OLDEST_DOUBT_FRAMES = 11  # for so long a doubtful word may wait for more sound
+PROPOSED = 0.05  # probability from which a frame proposes a word
+RELEASED = 0.05  # below it a word is over, and may be said again
+PEAK_FRAMES = 5  # from the proposing one on, in which the word is at its most probable
+SECONDED_S = 0.25  # before the word's frame: where the sound begins that the pooled answer hears
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,7 @@ class FrameDecoder:
         labels = recogniser.labels
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
         self._rejects = [index for index, label in enumerate(labels) if label == REJECT]
-        rate = recogniser.sample_rate
-        self._close_samples, self._wide_samples = round(CLOSE_S * rate), round(WIDE_S * rate)
-        self._margin = np.zeros(round(MARGIN_S * rate), np.float32)
+        self._samples_before = round(SECONDED_S * recogniser.sample_rate)
         self.reset()
 
     def reset(self) -> None:
@@ -58,7 +55,7 @@ class FrameDecoder:
             if self._held is not None and frame[self._held] < RELEASED:
                 self._held = None
             best = int(self._words[frame[self._words].argmax()])
-            if best != self._held and frame[best] >= max(PROPOSED, frame[self._rejects].max(initial=0.0)):
+            if best != self._held and frame[best] >= PROPOSED:
                 self._held = best
                 hits += self._confirmed(window, frames, best, frames_ago)
         return hits
@@ -66,11 +63,10 @@ class FrameDecoder:
     def _confirmed(self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float) -> list[Hit]:
         """The word, when both readings together make it certain; else it stays in doubt for a while."""
         newest = len(frames) - 1 - int(frames_ago)
-        peak = float(frames[newest : newest + 2, word].max())
+        peak = float(frames[newest : newest + PEAK_FRAMES, word].max())
         since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
-        wide = np.concatenate([self._margin, window[-self._wide_samples - since_peak :], self._margin])
-        rejected = [self._recogniser.pooled(cut)[self._rejects].sum() for cut in (window[-self._close_samples :], wide)]
-        confidence = float(np.sqrt(peak) * np.prod(1 - np.array(rejected)))
+        heard = self._recogniser.pooled(window[-self._samples_before - since_peak :])
+        confidence = peak * (1 - float(heard[self._rejects].sum()))
         self._doubtful = None
         if confidence >= self._recogniser.threshold:
             return [Hit(word, confidence, frames_ago)]

@@ -29,8 +29,9 @@ STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
 SHIFT_SAMPLES = SAMPLE_RATE // 10
 WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second
 STRING_SAMPLES = SAMPLE_RATE * 9 // 4
-CLIPS_PER_STRING = 4  # in a training batch
-STRING_LOSS_WEIGHT = 0.5
+CROWDED_SHARE = 0.25  # of the words stand between parts of others
+CLIPS_PER_STRING = 3  # in a training batch
+STRING_LOSS_WEIGHT = 1.0
 READ_BATCH = 256
 REPEATED = {"other_words": 3, "fsdd": 2}  # in an epoch: few real voices say none of the words
 
@@ -89,6 +90,9 @@ class SpokenWords(Task):
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         samples = round(WINDOW_SAMPLES * rng.uniform(1 - WINDOW_SPREAD, 1 + WINDOW_SPREAD))
         audio = self.data.training.shifted(indices, samples, rng, SHIFT_SAMPLES)
+        for row, index in enumerate(indices):
+            if index in self.strings.words and rng.random() < CROWDED_SHARE:
+                audio[row] = self.strings.crowded(index, samples, rng)
         strings = self.strings.draw(max(1, len(indices) // CLIPS_PER_STRING), rng)
         return {
             "audio": torch.from_numpy(audio),
