@@ -19,8 +19,9 @@ FORMAT = "dwindle-checkpoint-1"
 
 
 def command_line() -> str:
-    """How this program was called, without the folders of this machine."""
-    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    """How this program was called, without the folders of this machine: of an absolute path its last two names."""
+    arguments = ["/".join(Path(one).parts[-2:]) if Path(one).is_absolute() else one for one in sys.argv[1:]]
+    return shlex.join(["python", Path(sys.argv[0]).name, *arguments])
 
 
 @dataclass

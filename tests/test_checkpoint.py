@@ -60,9 +60,10 @@ def test_what_is_saved_is_what_is_loaded(checkpoint, tmp_path):
 
 
 def test_the_command_that_made_it_names_no_folder_of_this_machine(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["/home/someone/dwindle/train_distill.py", "--lr", "0.1"])
+    called = ["/home/someone/dwindle/train_distill.py", "--lr", "0.1", "--start_from", "/home/someone/runs/a/student.pt"]
+    monkeypatch.setattr("sys.argv", called)
     made = Checkpoint("t", [], "student", "trained", {}, {}, 0)
-    assert made.command == "python train_distill.py --lr 0.1"
+    assert made.command == "python train_distill.py --lr 0.1 --start_from a/student.pt"
 
 
 def test_another_task_absence_and_foreign_files(saved, tmp_path):
