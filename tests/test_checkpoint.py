@@ -60,7 +60,7 @@ def test_what_is_saved_is_what_is_loaded(checkpoint, tmp_path):
 
 
 def test_the_command_that_made_it_names_no_folder_of_this_machine(monkeypatch):
-    called = ["/home/someone/dwindle/train_distill.py", "--lr", "0.1", "--start_from", "/home/someone/runs/a/student.pt"]
+    called = ["/home/me/dwindle/train_distill.py", "--lr", "0.1", "--start_from", "/home/me/runs/a/student.pt"]
     monkeypatch.setattr("sys.argv", called)
     made = Checkpoint("t", [], "student", "trained", {}, {}, 0)
     assert made.command == "python train_distill.py --lr 0.1 --start_from a/student.pt"
