@@ -238,7 +238,7 @@ def parsed_arguments() -> argparse.Namespace:
     deciding.add_argument("--isolated", action="store_true", help="one answer per clip: a digit, or none")
     deciding.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="an exported ONNX file")
     deciding.add_argument(
-        "--threshold", type=float, help="probability from which a digit counts (default: the model's)"
+        "--threshold", type=float, help="confidence from which a digit counts (0.45; --isolated: the model's own)"
     )
     deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
     running = parser.add_argument_group("running")

@@ -14,8 +14,7 @@ from dwindle.runtime.vad import VoiceActivityDetector
 
 @pytest.fixture(scope="module")
 def recogniser(tmp_path_factory):
-    model = write_tone_model(tmp_path_factory.mktemp("model") / "tones.onnx")
-    return Recogniser(model, threshold=0.6)  # of two tones in one cut it finds each half as probable
+    return Recogniser(write_tone_model(tmp_path_factory.mktemp("model") / "tones.onnx"))
 
 
 def heard(recogniser, sound, chunks=(), vad="energy"):
@@ -88,7 +87,7 @@ def test_the_network_rests_in_silence_and_wakes_in_time(recogniser):
             runs.append(len(samples))
             return super().frames(samples, newest)
 
-    counting = Counting(recogniser.path, threshold=0.6)
+    counting = Counting(recogniser.path)
     inference = RealTimeInference(counting, VoiceActivityDetector("energy"))
     inference.process(silence(60))
     assert len(runs) == 0

@@ -11,7 +11,9 @@ from dwindle.runtime.recogniser import REJECT, Recogniser
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 LOOK_AHEAD_FRAMES = 7  # later frames that a frame's reading may see: words peak early, so answers still come in time
-OLDEST_DOUBT_FRAMES = 11  # for so long a doubtful word may wait for more sound
+SETTLED_FRAMES = 9  # with so many later frames a word is accepted from the threshold on ...
+SURE_AT_ONCE = 0.8  # ... and before only with this confidence: "four" may become "forward"
+OLDEST_DOUBT_FRAMES = 12  # for so long a doubtful word may wait for more sound
 PROPOSED = 0.05  # probability from which a frame proposes a word
 RELEASED = 0.05  # below it a word is over, and may be said again
 PEAK_FRAMES = 5  # from the proposing one on, in which the word is at its most probable
@@ -68,7 +70,8 @@ class FrameDecoder:
         heard = self._recogniser.pooled(window[-self._samples_before - since_peak :])
         confidence = peak * (1 - float(heard[self._rejects].sum()))
         self._doubtful = None
-        if confidence >= self._recogniser.threshold:
+        needed = self._recogniser.running_threshold
+        if confidence >= (max(needed, SURE_AT_ONCE) if frames_ago < SETTLED_FRAMES else needed):
             return [Hit(word, confidence, frames_ago)]
         if frames_ago + HOP_FRAMES <= OLDEST_DOUBT_FRAMES:
             self._doubtful = word, frames_ago

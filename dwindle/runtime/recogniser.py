@@ -12,6 +12,7 @@ from dwindle.errors import UsageError, UserError
 
 REJECT = "reject"  # the class of everything that is none of the words
 SPACED_FRAMES = 8  # between which the spacing of frames is measured
+RUNNING_THRESHOLD = 0.45  # chosen on streams of validation voices; a model's own is for clips of one word
 
 
 class ModelError(UserError):
@@ -36,6 +37,7 @@ class Recogniser:
         self.labels: list[str] = _labels(self.path, metadata)
         self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
         self.window_samples = int(_number(self.path, metadata, "window_samples", 1, 10 * self.sample_rate))
+        self.running_threshold = RUNNING_THRESHOLD if threshold is None else threshold
         if threshold is None:
             threshold = _number(self.path, metadata, "threshold", 0.0, 1.0)
         elif not 0.0 <= threshold <= 1.0:
