@@ -114,7 +114,9 @@ def live_latency(found: Measurements) -> str:
     """From a word's last sample to its answer."""
     for row in (found.streaming or {}).get("streams", []):
         if row["streams"] == LIVE and "latency_median_ms" in row:
-            return f"{row['latency_median_ms']:.0f} ms after the word's end (95%: {row['latency_p95_ms']:.0f} ms)"
+            median_ms, slow_ms = row["latency_median_ms"], row["latency_p95_ms"]
+            side = "after" if median_ms >= 0 else "before"
+            return f"{abs(median_ms):.0f} ms {side} the word's last sample; 95% within {slow_ms:.0f} ms of it"
     return UNKNOWN
 
 
