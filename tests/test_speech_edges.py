@@ -37,6 +37,27 @@ def test_a_stop_inside_a_word_is_bridged_and_a_far_click_is_not():
     assert abs(last - 4500) <= SLACK
 
 
+def test_a_click_louder_than_the_word_is_not_taken_for_it():
+    audio = 0.001 * np.random.default_rng(0).standard_normal(8000)
+    audio[2000:4000] += 0.2 * np.sin(np.arange(2000))
+    audio[7800:7880] += 0.6 * np.sin(np.arange(80))
+    first, last = speech_edges(audio)
+    assert abs(first - 2000) <= SLACK
+    assert abs(last - 4000) <= SLACK
+
+
+def test_the_s_of_six_is_a_part_of_it():
+    """A hiss below the vowel and below the hum."""
+    rng = np.random.default_rng(0)
+    audio = 0.1 * np.sin(2 * np.pi * 60 * np.arange(8000) / SAMPLE_RATE) + 0.0002 * rng.standard_normal(8000)
+    audio[3000:4000] += 0.2 * np.sin(2 * np.pi * 400 * np.arange(1000) / SAMPLE_RATE)
+    audio[2000:3000] += 0.02 * np.diff(rng.standard_normal(1001))
+    audio[4000:5000] += 0.02 * np.diff(rng.standard_normal(1001))
+    first, last = speech_edges(audio)
+    assert abs(first - 2000) <= SLACK
+    assert abs(last - 5000) <= SLACK
+
+
 @pytest.mark.parametrize("audio", [np.zeros(8000), np.zeros(0), np.ones(5), 0.1 * np.ones(8000)])
 def test_where_nothing_stands_out_the_whole_clip_counts(audio):
     assert speech_edges(audio) == (0, len(audio))

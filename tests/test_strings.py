@@ -18,6 +18,7 @@ from dwindle.audio.strings import (
     NOISE_SHARE,
     OTHER_WORD_SHARE,
     OVERLAP_SAMPLES,
+    SEAM,
     StringMaker,
 )
 
@@ -54,6 +55,7 @@ def power_at(audio: np.ndarray, label: str) -> np.ndarray:
 def test_the_spelling_is_what_is_heard():
     """Words with gaps between them are found again by their tones, in order."""
     maker = StringMaker(store(*WORDS[:6]), CLASSES, WINDOW)
+    maker.can_make_up = False
     strings = maker.draw(60, np.random.default_rng(0))
     for audio, spelling, length in zip(strings.audio, strings.spelling, strings.lengths, strict=True):
         power = {label: power_at(audio, label) for label in ("low", "high")}
@@ -137,6 +139,32 @@ def test_a_crowded_word_is_whole_and_its_neighbours_are_not(seed, samples):
     seconds = {label: (power[label] > 0.3 * power["low"].max()).sum() / SAMPLE_RATE for label in power}
     assert seconds["low"] == pytest.approx(0.3, abs=0.06)
     assert seconds["high"] <= 2 * (NEIGHBOUR_SHARE * 0.4 + 0.06)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32))
+def test_a_made_up_word_begins_like_one_word_and_ends_like_another(seed):
+    maker = StringMaker(store(("low", "anna", "words", 0.4), ("high", "anna", "words", 0.4)), CLASSES, WINDOW)
+    audio = maker.made_up(SAMPLE_RATE, np.random.default_rng(seed))
+    assert audio.shape == (SAMPLE_RATE,)
+    heard = {label: np.flatnonzero((power := power_at(audio, label)) > 0.5 * power.max()) for label in ("low", "high")}
+    first, last = sorted(heard.values(), key=lambda where: where[0])
+    assert first[-1] < last[0] + 400  # one after the other
+    for part in (first, last):
+        assert SEAM[0] * 0.4 - 0.06 <= len(part) / SAMPLE_RATE <= SEAM[1] * 0.4 + 0.06
+
+
+def test_without_recorded_other_words_the_made_up_ones_are_rejected():
+    strings = StringMaker(store(*WORDS[:6]), CLASSES, WINDOW).draw(300, np.random.default_rng(5))
+    said = np.concatenate([row[:length] for row, length in zip(strings.spelling, strings.lengths, strict=True)])
+    assert np.mean(said == CLASSES[REJECT]) == pytest.approx(OTHER_WORD_SHARE, abs=0.06)
+
+
+def test_one_word_alone_makes_up_nothing():
+    maker = StringMaker(store(("low", "a", "words", 0.3), ("low", "b", "words", 0.3)), CLASSES, WINDOW)
+    strings = maker.draw(50, np.random.default_rng(6))
+    assert not maker.can_make_up
+    assert not strings.spelling.any()  # "low" is class 0
 
 
 def test_a_speaker_is_heard_as_often_as_they_recorded():

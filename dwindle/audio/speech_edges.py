@@ -6,8 +6,10 @@ from dwindle.audio import SAMPLE_RATE
 
 FRAME_MS = 10
 MARGIN_MS = 20
-# the threshold lies between the background and the loudest part, on a scale of decibels
-THRESHOLD_SHARE = 0.25
+# both thresholds lie between the background and the loudest part, on a scale of decibels
+LOUD_SHARE = 0.25
+FAINT_SHARE = 0.15  # what joins the loud part may be as faint
+LONGEST_FAINT_MS = 100  # on either side
 LARGEST_RANGE_DB = 45.0  # what lies further below the loudest part is not heard as speech
 BRIDGED_MS = 150  # a stop in mid-word ("eight", "six") is silent for less
 
@@ -15,26 +17,39 @@ BRIDGED_MS = 150  # a stop in mid-word ("eight", "six") is silent for less
 def speech_edges(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> tuple[int, int]:
     """First sample of speech and the one after its last; the whole clip when nothing stands out."""
     frame = sample_rate * FRAME_MS // 1000
-    count = len(samples) // frame
-    if count < 3:
+    if len(samples) // frame < 3:
         return 0, len(samples)
-    power = np.square(samples[: count * frame].reshape(count, frame).astype(np.float32)).mean(axis=1)
+    wave = samples.astype(np.float32)
+    # differences weigh high tones: the s of "six" is as much a part of it as its vowel
+    heights = [_heights(wave, frame), _heights(np.diff(wave, prepend=wave[0]), frame)]
+    height = np.maximum(*heights)
+    loud = np.flatnonzero(height > LOUD_SHARE)
+    if len(loud) == 0:
+        return 0, len(samples)
+    parts = np.split(loud, np.flatnonzero(np.diff(loud) > BRIDGED_MS // FRAME_MS) + 1)
+    power = _powers(wave, frame)
+    spoken = max(parts, key=lambda part: power[part].sum())  # a click may be louder than the word, not longer
+    faint, farthest = height > FAINT_SHARE, LONGEST_FAINT_MS // FRAME_MS
+    first = spoken[0] - _run(faint[: spoken[0]][::-1][:farthest])
+    last = spoken[-1] + _run(faint[spoken[-1] + 1 :][:farthest])
+    margin = sample_rate * MARGIN_MS // 1000
+    return max(0, int(first) * frame - margin), min(len(samples), (int(last) + 1) * frame + margin)
+
+
+def _powers(wave: np.ndarray, frame: int) -> np.ndarray:
+    count = len(wave) // frame
+    return np.square(wave[: count * frame].reshape(count, frame)).mean(axis=1)
+
+
+def _heights(wave: np.ndarray, frame: int) -> np.ndarray:
+    """Each frame's level: 0 is the background, 1 the loudest."""
+    power = _powers(wave, frame)
     level_db = 10 * np.log10(power + 1e-9 * power.max() + 1e-12)
     loudest = level_db.max()
     background = max(np.percentile(level_db, 10), loudest - LARGEST_RANGE_DB)
-    loud = np.flatnonzero(level_db > background + THRESHOLD_SHARE * (loudest - background))
-    if len(loud) == 0:
-        return 0, len(samples)
-    peak = int(np.argmax(level_db))
-    first = last = peak
-    bridge = BRIDGED_MS // FRAME_MS
-    for index in loud[loud < peak][::-1]:
-        if first - index > bridge:
-            break
-        first = int(index)
-    for index in loud[loud > peak]:
-        if index - last > bridge:
-            break
-        last = int(index)
-    margin = sample_rate * MARGIN_MS // 1000
-    return max(0, first * frame - margin), min(len(samples), (last + 1) * frame + margin)
+    return (level_db - background) / max(loudest - background, 1e-6)
+
+
+def _run(flags: np.ndarray) -> int:
+    """How many of the flags are set before the first that is not."""
+    return len(flags) if flags.all() else int(flags.argmin())

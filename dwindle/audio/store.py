@@ -19,7 +19,7 @@ from dwindle.audio.voices import SpokenClip, cache_directory
 from dwindle.errors import UserError
 from dwindle.files import written_whole
 
-STORE_VERSION = 2  # raise it when the same recordings would be stored differently
+STORE_VERSION = 3  # raise it when the same recordings would be stored differently
 FULL_SCALE = 32_768
 
 

@@ -20,12 +20,15 @@ WIDEST_GAP_SAMPLES = SAMPLE_RATE * 400 // 1000
 MOST_WORDS = 6
 ONE_VOICE_SHARE = 0.8
 OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
-NOISE_SHARE = 0.1  # strings in which nobody speaks, and which spell nothing
+MADE_UP_SHARE = 0.4  # of those begin like one word and end like another
+SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
+NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
 CUT_SHARE = 0.5  # of the strings end soon after a word, as a listener hears it who has not heard what follows
 LONGEST_TAIL_SAMPLES = SAMPLE_RATE * 150 // 1000
 NEIGHBOUR_SAMPLES = SAMPLE_RATE * 250 // 1000  # of the words before and after a crowded one, at most
 NEIGHBOUR_SHARE = 0.6  # of their length, at most
+LEVEL = 0.05 * FULL_SCALE
 LEVEL_SPREAD_DB = 4.0
 FADE_SAMPLES = SAMPLE_RATE * 5 // 1000
 
@@ -57,6 +60,8 @@ class StringMaker:
                 self.others.append(index)
         self.words = set(self.others).union(*self.by_speaker.values())
         self.speakers = sorted(self.by_speaker)
+        spoken = {store.clips[index].label for indices in self.by_speaker.values() for index in indices}
+        self.can_make_up = len(spoken) > 1
         counts = np.array([len(self.by_speaker[speaker]) for speaker in self.speakers], float)
         self.odds = counts / max(1.0, counts.sum())  # every recording as often as any other
 
@@ -93,25 +98,40 @@ class StringMaker:
         while len(said) < wanted:
             if rng.random() > ONE_VOICE_SHARE:
                 speaker = self._speaker(rng)
-            is_other = bool(self.others) and rng.random() < OTHER_WORD_SHARE
-            index = int(rng.choice(self.others if is_other else self.by_speaker[speaker]))
-            word = self._levelled(index, rng)
+            is_other = (bool(self.others) or self.can_make_up) and rng.random() < OTHER_WORD_SHARE
+            if is_other and self.can_make_up and (not self.others or rng.random() < MADE_UP_SHARE):
+                label, word = REJECT, self._made_up(rng)
+            else:
+                index = int(rng.choice(self.others if is_other else self.by_speaker[speaker]))
+                label, word = self.store.clips[index].label, self._levelled(index, rng)
             room = len(audio) - position
             if len(word) > room and (not is_other or room < SHORTEST_WORD_SAMPLES):
                 break
             word = word[:room]  # only an other word may be cut: its beginning is no word of ours either
             audio[position : position + len(word)] += word
-            said.append(self.class_numbers[self.store.clips[index].label])
+            said.append(self.class_numbers[label])
             ends.append(position + len(word))
             widest = WIDEST_GAP_SAMPLES // 3 if run_together else WIDEST_GAP_SAMPLES
             position = max(0, position + len(word) + int(rng.integers(-OVERLAP_SAMPLES, widest)))
         return said, ends
 
     def _noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
-        """A stretch of recorded noise; its windows stand side by side in the store as they did in the recording."""
+        """Two recorded noises at once, one of them fainter."""
+        return self._one_noise(samples, rng) + rng.random() * self._one_noise(samples, rng)
+
+    def _one_noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """A stretch of a recording, whose windows stand side by side in the store."""
         first = int(rng.integers(len(self.noises)))
         following = self.noises[first : first + MOST_WORDS]
-        return np.resize(np.concatenate([self.store.whole(index) for index in following]), samples)
+        noise = np.resize(np.concatenate([self.store.whole(index) for index in following]), samples)
+        return _at_level(noise.astype(np.float32), LEVEL)
+
+    def made_up(self, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """One word that nobody says, anywhere in a window."""
+        audio = np.zeros(samples, np.float32)
+        word = self._made_up(rng)[:samples]
+        _lay(audio, word, int(rng.integers(samples - len(word) + 1)))
+        return audio / FULL_SCALE
 
     def crowded(self, index: int, samples: int, rng: np.random.Generator) -> np.ndarray:
         """One whole word between the end of another and the beginning of a third, as in running speech."""
@@ -126,18 +146,40 @@ class StringMaker:
         _lay(audio, after, start + len(word) + gaps[1])
         return audio / FULL_SCALE
 
+    def _made_up(self, rng: np.random.Generator) -> np.ndarray:
+        """The beginning of one word and the end of another, mostly of one voice: half a word of ours is none."""
+        first, last = (int(index) for index in rng.choice(self.by_speaker[self._speaker(rng)], 2))
+        while self.store.clips[first].label == self.store.clips[last].label:
+            is_other = bool(self.others) and rng.random() < OTHER_WORD_SHARE
+            first = int(rng.choice(self.others if is_other else self.by_speaker[self._speaker(rng)]))
+        beginning, end = self._levelled(first, rng), self._levelled(last, rng)
+        beginning = _faded(beginning[: round(rng.uniform(*SEAM) * len(beginning))])
+        end = _faded(end[-round(rng.uniform(*SEAM) * len(end)) :])
+        joined = np.zeros(len(beginning) + len(end) - FADE_SAMPLES, np.float32)
+        _lay(joined, beginning, 0)
+        _lay(joined, end, len(beginning) - FADE_SAMPLES)
+        return joined
+
     def _speaker(self, rng: np.random.Generator) -> str:
         return self.speakers[int(rng.choice(len(self.speakers), p=self.odds))]
 
     def _levelled(self, index: int, rng: np.random.Generator) -> np.ndarray:
-        """One word at about the level of all others, faded at both ends so that joins do not click."""
-        word = self.store.spoken(index).astype(np.float32)
-        wanted = 0.05 * FULL_SCALE * 10 ** (rng.uniform(-LEVEL_SPREAD_DB, LEVEL_SPREAD_DB) / 20)
-        word *= wanted / max(1.0, float(np.sqrt(np.mean(np.square(word)))))
-        fade = np.linspace(0.0, 1.0, FADE_SAMPLES, dtype=np.float32)
-        word[:FADE_SAMPLES] *= fade
-        word[-FADE_SAMPLES:] *= fade[::-1]
-        return word
+        """One word at about the level of all others."""
+        wanted = LEVEL * 10 ** (rng.uniform(-LEVEL_SPREAD_DB, LEVEL_SPREAD_DB) / 20)
+        return _faded(_at_level(self.store.spoken(index).astype(np.float32), wanted))
+
+
+def _at_level(samples: np.ndarray, level: float) -> np.ndarray:
+    return samples * (level / max(1.0, float(np.sqrt(np.mean(np.square(samples))))))
+
+
+def _faded(samples: np.ndarray) -> np.ndarray:
+    """Soft at both ends, so that joins do not click."""
+    fade = np.linspace(0.0, 1.0, FADE_SAMPLES, dtype=np.float32)
+    samples = samples.copy()
+    samples[:FADE_SAMPLES] *= fade
+    samples[-FADE_SAMPLES:] *= fade[::-1]
+    return samples
 
 
 def _part(word: np.ndarray) -> int:

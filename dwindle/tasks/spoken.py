@@ -30,6 +30,7 @@ SHIFT_SAMPLES = SAMPLE_RATE // 10
 WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second
 STRING_SAMPLES = SAMPLE_RATE * 9 // 4
 CROWDED_SHARE = 0.25  # of the words stand between parts of others
+MADE_UP_SHARE = 0.06  # of the words are replaced by what nobody says
 CLIPS_PER_STRING = 3  # in a training batch
 STRING_LOSS_WEIGHT = 1.0
 READ_BATCH = 256
@@ -90,13 +91,18 @@ class SpokenWords(Task):
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         samples = round(WINDOW_SAMPLES * rng.uniform(1 - WINDOW_SPREAD, 1 + WINDOW_SPREAD))
         audio = self.data.training.shifted(indices, samples, rng, SHIFT_SAMPLES)
+        targets = self.targets[indices]
         for row, index in enumerate(indices):
-            if index in self.strings.words and rng.random() < CROWDED_SHARE:
+            if index not in self.strings.words:
+                continue
+            if self.strings.can_make_up and rng.random() < MADE_UP_SHARE:
+                audio[row], targets[row] = self.strings.made_up(samples, rng), self.reject_class
+            elif rng.random() < CROWDED_SHARE:
                 audio[row] = self.strings.crowded(index, samples, rng)
         strings = self.strings.draw(max(1, len(indices) // CLIPS_PER_STRING), rng)
         return {
             "audio": torch.from_numpy(audio),
-            "target": torch.from_numpy(self.targets[indices]),
+            "target": torch.from_numpy(targets),
             "strings": torch.from_numpy(strings.audio),
             "spelling": torch.from_numpy(strings.spelling),
             "spelling_lengths": torch.from_numpy(strings.lengths),
