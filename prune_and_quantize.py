@@ -91,7 +91,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         prune_in_steps(network, workshop, "sweep", 0.9, 9, epochs, at_each_step=versions.append, timed=False)
     for removed in arguments.structured:
         name, smaller = f"structured_{round(100 * removed)}", narrowed(student.arguments, removed)
-        cut = prune_channels(network, task.rebuild(smaller), workshop, name, steps * epochs)
+        cut = prune_channels(network, task.rebuild(smaller), workshop, name, arguments.structured_epochs)
         save(cut, f"{name}.pt", smaller)
         versions += [cut, with_int8_weights(cut, workshop)]
 
@@ -203,6 +203,9 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument(
         "--structured", type=partial_share, nargs="*", default=[], metavar="SHARE", help="channels to remove"
     )
+    how.add_argument(
+        "--structured_epochs", type=positive_int, help="after the removal (as many as all steps of zeroing have)"
+    )
     how.add_argument("--qat_epochs", type=positive_int, default=4, help="of training with rounding in place")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")
@@ -216,6 +219,7 @@ def parse_arguments() -> argparse.Namespace:
     where.add_argument("--json", action="store_true", help="the rows as JSON on stdout, all else on stderr")
     arguments = parser.parse_args()
     arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
+    arguments.structured_epochs = arguments.structured_epochs or arguments.steps * arguments.epochs_per_step
     return arguments
 
 

@@ -1,6 +1,7 @@
 """Pruning: zeros counted, masks kept and removed, channels really gone, and nothing lost when it is interrupted."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,8 +11,10 @@ from torch import nn
 
 from dwindle.audio.network import SpeechNet
 from dwindle.compress.measure import multiply_adds, nonzeros, parameters
-from dwindle.compress.prune import hold_zeros, sparsity, without_masks
+from dwindle.compress.prune import hold_zeros, prune_in_steps, sparsity, without_masks
 from dwindle.compress.structured import narrowed, without_channels
+from dwindle.compress.version import Version
+from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError
 from prune_and_quantize import MagnitudePruner
 
@@ -46,6 +49,36 @@ def test_the_smallest_weights_of_the_whole_network_go_first():
     MagnitudePruner(model, 0.5, 1).step()
     after = torch.cat([layer.weight.detach().flatten() for layer in (model[0], model[3])])
     assert before[after == 0].abs().max() <= before[after != 0].abs().min()
+
+
+class Untrained(Workshop):
+    """A workshop whose fine-tuning only notes that it was asked for, and may be stopped."""
+
+    def fine_tune(self, network: nn.Module, name: str, epochs: int, rate_share: float = 1.0) -> None:
+        if len(self.teacher) == 3:
+            raise KeyboardInterrupt
+        self.teacher.append(name)
+
+
+def test_a_resumed_sweep_still_has_every_level(tmp_path):
+    """Levels from before the stop had no row in the results."""
+    task = SimpleNamespace(example_input=lambda: torch.zeros(1, 1, 8, 8))
+    rest = {"loss": None, "accelerator": None, "batch_size": 1, "learning_rate": 0.0, "seed": 0}
+    levels: list[Version] = []
+
+    def sweep(trained: list[str], resume: bool) -> None:
+        workshop = Untrained(task, tmp_path, lambda network, path: None, teacher=trained, resume=resume, **rest)
+        levels.clear()
+        prune_in_steps(small_network(), workshop, "sweep", 0.8, 4, 1, at_each_step=levels.append)
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep([], resume=False)
+    assert [level.name for level in levels] == ["sweep_20", "sweep_40", "sweep_60"]
+    trained_again = []
+    sweep(trained_again, resume=True)
+    assert trained_again == ["sweep-4"]
+    assert [level.name for level in levels] == ["sweep_20", "sweep_40", "sweep_60", "sweep_80"]
+    assert [level.nonzeros for level in levels] == sorted((level.nonzeros for level in levels), reverse=True)
 
 
 def test_training_does_not_bring_zeros_back_and_removal_leaves_a_plain_model():

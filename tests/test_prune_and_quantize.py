@@ -54,7 +54,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def killed(folder) -> Path:
     """The stage, killed after its first pruning step."""
-    state = folder / "artifacts/versions/.pruning-pruned.pt"
+    state = folder / "artifacts/versions/.pruning-pruned-1.pt"
     process = start(folder, *WHOLE)
     while not state.is_file():
         assert process.poll() is None, process.stderr.read()
@@ -161,7 +161,7 @@ def test_a_damaged_state_is_named(folder, tmp_path):
     shutil.copytree(folder / "data", tmp_path / "data")
     (tmp_path / "artifacts/versions").mkdir(parents=True)
     os.link(folder / "artifacts/student.pt", tmp_path / "artifacts/student.pt")
-    save_tensors(tmp_path / "artifacts/versions/.pruning-pruned.pt", {"format": "something else"})
+    save_tensors(tmp_path / "artifacts/versions/.pruning-pruned-1.pt", {"format": "something else"})
     done = run(tmp_path, *COMMAND, "--resume")
     assert done.returncode == 1
     assert "not a state of pruning" in complaint(done)

@@ -115,24 +115,23 @@ def prune_in_steps(
     network = copy.deepcopy(network)
     conditions = {"target": target_sparsity, "steps": steps, "epochs": epochs_per_step, "from": fingerprint(network)}
     pruner = MagnitudePruner(network, target_sparsity, steps)
-    state_path = workshop.folder / f".pruning-{name}.pt"
-    if workshop.resume and state_path.is_file():
-        pruner.done = _restore(network, state_path, conditions)
-    while pruner.done < steps:
-        reached = pruner.step()
-        training = f"{name}-{pruner.done}"
-        print(f"{name}: step {pruner.done}/{steps}: {100 * reached:.1f}% of the weights are zero", flush=True)
-        workshop.fine_tune(network, training, epochs_per_step)
-        make_copyable(network)
-        save_tensors(
-            state_path,
-            {"format": STATE_FORMAT, "conditions": conditions, "done": pruner.done, "weights": network.state_dict()},
-        )
-        workshop.forget(training)
+    for number in range(1, steps + 1):
+        state_path = workshop.folder / f".pruning-{name}-{number}.pt"
+        if workshop.resume and state_path.is_file():
+            _restore(network, state_path, conditions)
+            pruner.done = number
+        else:
+            reached = pruner.step()
+            print(f"{name}: step {number}/{steps}: {100 * reached:.1f}% of the weights are zero", flush=True)
+            workshop.fine_tune(network, f"{name}-{number}", epochs_per_step)
+            make_copyable(network)
+            state = {"format": STATE_FORMAT, "conditions": conditions, "weights": network.state_dict()}
+            save_tensors(state_path, state)
+            workshop.forget(f"{name}-{number}")
         if at_each_step is not None:
             level = f"{name}_{round(100 * pruner.sparsity)}"
             bare = without_masks(copy.deepcopy(network))
-            at_each_step(workshop.finished(level, "pruned", bare, _note(bare, pruner.done, epochs_per_step), timed))
+            at_each_step(workshop.finished(level, "pruned", bare, _note(bare, number, epochs_per_step), timed))
     pruner.remove()
     return workshop.finished(name, "pruned", network, _note(network, steps, epochs_per_step), timed)
 
@@ -146,7 +145,7 @@ def _note(network: nn.Module, steps: int, epochs: int) -> str:
     return f"{100 * sparsity(network):.1f}% of the weights zero, {steps} steps of {epochs} epochs"
 
 
-def _restore(network: nn.Module, state_path: Path, conditions: dict[str, Any]) -> int:
+def _restore(network: nn.Module, state_path: Path, conditions: dict[str, Any]) -> None:
     state = load_safely(state_path)
     if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
         raise UserError(f"{state_path}: not a state of pruning: remove it, or start without --resume")
@@ -157,4 +156,3 @@ def _restore(network: nn.Module, state_path: Path, conditions: dict[str, Any]) -
     with torch.no_grad():
         network.load_state_dict(state["weights"])
     make_copyable(network)
-    return state["done"]
