@@ -99,6 +99,20 @@ def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):
     assert batches[0]["strings"].shape[1] <= STRING_SAMPLES
 
 
+def test_a_teacher_is_not_asked_about_what_was_made_up(tiny):
+    """It takes half a word for the whole one; everything else it may doubt."""
+    task = opened(tiny, "fsdd")
+    batch = next(iter(task.training_batches(240)))
+    made_up = batch["made_up"]
+    assert 0 < made_up.sum() < 60
+    assert (batch["target"][made_up] == task.reject_class).all()
+    doubting = torch.nn.Module()
+    doubting.forward = lambda audio: (torch.zeros(len(audio), len(task.labels)), None)
+    opinions = (task.judge(doubting, batch, own_loss=False).logits / 4.0).softmax(dim=1)
+    assert (opinions[made_up, task.reject_class] > 0.9).all()
+    assert opinions[~made_up].numpy() == pytest.approx(1 / len(task.labels))
+
+
 @pytest.mark.parametrize(
     ("corpora", "complaint"),
     [

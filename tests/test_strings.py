@@ -124,7 +124,8 @@ def test_noise_alone_spells_nothing_and_fills_its_string():
     assert 0.5 * NOISE_SHARE < nobody.mean() < 2 * NOISE_SHARE
     power = np.abs(np.fft.rfft(strings.audio[nobody]))
     peaks_hz = power.argmax(axis=1) * SAMPLE_RATE / strings.audio.shape[1]
-    assert peaks_hz == pytest.approx(HZ[REJECT], abs=5)  # recorded noise, not a word
+    assert (peaks_hz > 1.1 * HZ["high"]).all()  # recorded noise, faster or slower, not a word
+    assert peaks_hz.std() > 100
     assert (np.abs(strings.audio[nobody][:, -400:]).max(axis=1) > 0.01).all()
 
 

@@ -23,6 +23,7 @@ OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
 MADE_UP_SHARE = 0.4  # of those begin like one word and end like another
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
 NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
+NOISE_SPEEDS = (0.6, 1.6)  # of the recording's: few babies cry in the corpora
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
 CUT_SHARE = 0.5  # of the strings end soon after a word, as a listener hears it who has not heard what follows
 LONGEST_TAIL_SAMPLES = SAMPLE_RATE * 150 // 1000
@@ -120,11 +121,12 @@ class StringMaker:
         return self._one_noise(samples, rng) + rng.random() * self._one_noise(samples, rng)
 
     def _one_noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
-        """A stretch of a recording, whose windows stand side by side in the store."""
+        """A stretch of a recording, whose windows stand side by side in the store, faster or slower than it was."""
         first = int(rng.integers(len(self.noises)))
         following = self.noises[first : first + MOST_WORDS]
-        noise = np.resize(np.concatenate([self.store.whole(index) for index in following]), samples)
-        return _at_level(noise.astype(np.float32), LEVEL)
+        noise = np.concatenate([self.store.whole(index) for index in following])
+        times = np.arange(samples) * rng.uniform(*NOISE_SPEEDS) % (len(noise) - 1)
+        return _at_level(np.interp(times, np.arange(len(noise)), noise).astype(np.float32), LEVEL)
 
     def made_up(self, samples: int, rng: np.random.Generator) -> np.ndarray:
         """One word that nobody says, anywhere in a window."""

@@ -31,6 +31,7 @@ WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer tha
 STRING_SAMPLES = SAMPLE_RATE * 9 // 4
 CROWDED_SHARE = 0.25  # of the words stand between parts of others
 MADE_UP_SHARE = 0.06  # of the words are replaced by what nobody says
+MADE_UP_LOGIT = 20.0  # almost certain, also at a temperature of 4
 CLIPS_PER_STRING = 3  # in a training batch
 STRING_LOSS_WEIGHT = 1.0
 READ_BATCH = 256
@@ -91,18 +92,20 @@ class SpokenWords(Task):
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
         samples = round(WINDOW_SAMPLES * rng.uniform(1 - WINDOW_SPREAD, 1 + WINDOW_SPREAD))
         audio = self.data.training.shifted(indices, samples, rng, SHIFT_SAMPLES)
-        targets = self.targets[indices]
+        targets, made_up = self.targets[indices], np.zeros(len(indices), bool)
         for row, index in enumerate(indices):
             if index not in self.strings.words:
                 continue
             if self.strings.can_make_up and rng.random() < MADE_UP_SHARE:
-                audio[row], targets[row] = self.strings.made_up(samples, rng), self.reject_class
+                audio[row] = self.strings.made_up(samples, rng)
+                targets[row], made_up[row] = self.reject_class, True
             elif rng.random() < CROWDED_SHARE:
                 audio[row] = self.strings.crowded(index, samples, rng)
         strings = self.strings.draw(max(1, len(indices) // CLIPS_PER_STRING), rng)
         return {
             "audio": torch.from_numpy(audio),
             "target": torch.from_numpy(targets),
+            "made_up": torch.from_numpy(made_up),
             "strings": torch.from_numpy(strings.audio),
             "spelling": torch.from_numpy(strings.spelling),
             "spelling_lengths": torch.from_numpy(strings.lengths),
@@ -113,8 +116,9 @@ class SpokenWords(Task):
 
     def judge(self, model: nn.Module, batch: Batch, own_loss: bool) -> Judged:
         logits, *_ = model(batch["audio"])
-        if not own_loss:
-            return Judged(logits, batch["target"], None)
+        if not own_loss:  # a teacher's opinion, which nobody needs of what was made up to be rejected
+            known = MADE_UP_LOGIT * functional.one_hot(batch["target"], logits.shape[1]).to(logits.dtype)
+            return Judged(torch.where(batch["made_up"].unsqueeze(1), known, logits), batch["target"], None)
         _, frames = model(batch["strings"])
         by_time = frames.float().log_softmax(dim=-1).transpose(0, 1)
         frame_counts = torch.full((len(frames),), frames.shape[1])
