@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from dwindle.audio.network import SpeechNet
 from dwindle.compress.measure import (
     Latency,
     file_size,
     fresh_process,
     latencies,
+    learnt_multiply_adds,
     multiply_adds,
     nonzeros,
     parameters,
@@ -37,6 +39,13 @@ def test_parameters_and_nonzeros_are_counted():
 )
 def test_multiply_adds_are_those_worked_out_by_hand(layer, shape, wanted):
     assert multiply_adds(layer, torch.zeros(shape)) == wanted
+    assert learnt_multiply_adds(layer, torch.zeros(shape)) == wanted
+
+
+def test_a_front_end_of_constants_learns_nothing():
+    network, audio = SpeechNet(classes=11), torch.zeros(1, 8000)
+    constant = multiply_adds(network.front_end, audio)
+    assert 0 < constant == multiply_adds(network, audio) - learnt_multiply_adds(network, audio)
 
 
 def test_multiply_adds_leave_the_model_as_it_was():

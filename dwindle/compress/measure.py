@@ -40,12 +40,24 @@ def nonzeros(model: nn.Module) -> int:
 
 def multiply_adds(model: nn.Module, example: Tensor) -> int:
     """Multiply-adds of all convolutions and matrix products when the model reads `example`; zeros count in full."""
+    return _counted(model, example).get_total_flops() // 2
+
+
+def learnt_multiply_adds(model: nn.Module, example: Tensor) -> int:
+    """Those of layers that learn: a front end made of constants is left out, for pruning cannot make it smaller."""
+    by_module = _counted(model, example).get_flop_counts()
+    learning = [name for name, module in model.named_modules() if any(True for _ in module.parameters(recurse=False))]
+    names = [".".join(filter(None, (type(model).__name__, name))) for name in learning]
+    return sum(sum(by_module[name].values()) for name in names if name in by_module) // 2
+
+
+def _counted(model: nn.Module, example: Tensor) -> FlopCounterMode:
     was_training = model.training
     model.eval()
     with torch.no_grad(), _without_onednn(), FlopCounterMode(display=False) as counter:
         model(example)
     model.train(was_training)
-    return counter.get_total_flops() // 2
+    return counter
 
 
 @contextmanager
