@@ -49,7 +49,7 @@ release: .venv/installed  ## the full recipe, from data to artifacts/; hours, an
 	$(TRAIN) $(DATA_FLAG) --temperature 4.0 --alpha 0.7 $(LONG) --teacher $(TEACHERS) \
 	    --start_from $(firstword $(TEACHERS)) --resume
 	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --one_shot --sweep \
-	    --structured 0.3 0.35 --teacher $(TEACHERS) --resume
+	    --structured 0.3 --structured_epochs 16 --teacher $(TEACHERS) --resume
 	$(TRAIN) $(DATA_FLAG) --width 24 $(LONG) --teacher $(TEACHERS) --output_dir artifacts/width-24 --resume
 	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 \
 	    --teacher $(TEACHERS) --output_dir artifacts/width-24 --resume

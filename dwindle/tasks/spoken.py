@@ -35,6 +35,7 @@ MADE_UP_LOGIT = 8.0  # about as certain as a teacher is of a clear word
 CLIPS_PER_STRING = 3  # in a training batch
 STRING_LOSS_WEIGHT = 1.0
 READ_BATCH = 256
+OTHER_LICENCES = {"negatives": "CC BY 4.0 and Apache-2.0"}  # of corpora that nobody fetches
 REPEATED = {"other_words": 3, "fsdd": 2}  # in an epoch: few real voices say none of the words
 
 
@@ -150,7 +151,8 @@ class SpokenWords(Task):
         return torch.zeros(1, WINDOW_SAMPLES)
 
     def metadata(self, read: Reader) -> dict[str, str]:
-        licences = {name: DATA_SETS[name].licence for name in self.corpora if name in DATA_SETS}
+        known = {**OTHER_LICENCES, **{name: data_set.licence for name, data_set in DATA_SETS.items()}}
+        licences = {name: known[name] for name in self.corpora if name in known}
         return {
             "labels": json.dumps(self.labels),
             "sample_rate": str(SAMPLE_RATE),
