@@ -111,7 +111,7 @@ def test_two_processes_reach_what_one_reaches(tmp_path, data, uninterrupted):
     for row in one + two:
         assert row["clips_per_second"] * row["seconds"] == pytest.approx(clips, rel=0.1)
     assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.8 * two[0]["loss"])
-    assert two[-1]["validation"]["share"] > max(0.4, one[-1]["validation"]["share"] - 0.25)  # a guess is right in 0.1
+    assert two[-1]["validation"]["share"] > max(0.25, one[-1]["validation"]["share"] - 0.25)  # a guess is right in 0.1
     assert load_checkpoint(tmp_path / "out" / "student.pt").metrics["epochs"] == 5
 
 
