@@ -14,7 +14,7 @@ import numpy as np
 import soxr
 
 from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.corpora import DIGIT_WORDS
+from dwindle.audio.vocabulary import DIGIT_WORDS
 
 MODEL_RATE = 16_000  # of its bundled English model
 LOOP = f"#JSGF V1.0; grammar digits; public <digits> = ({' | '.join(DIGIT_WORDS)})+;"

@@ -9,8 +9,9 @@ import soundfile
 import torch
 from tiny_corpus import TAKES, chord, write_fsdd
 
-from dwindle.audio import SAMPLE_RATE
+from dwindle.audio import SAMPLE_RATE, sets
 from dwindle.audio.corpora import REJECT
+from dwindle.audio.vocabulary import DIGIT_WORDS
 from dwindle.errors import UsageError, UserError
 from dwindle.tasks import TaskOptions, open_task
 from dwindle.tasks.spoken import CLIPS_PER_STRING, STRING_SAMPLES
@@ -84,6 +85,21 @@ def test_one_speaker_is_held_out_of_training_and_judged_apart(tiny):
     assert {clip.speaker for clip in task.data.training.clips if clip.corpus == "fsdd"} == {"george", "lucas"}
     assert set(task.data.tests["held_out_speaker"].speakers) == {"theo"}
     assert len(task.data.tests["held_out_speaker"].labels) == 60
+
+
+def test_phrases_name_every_word_and_are_the_same_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(sets, "PHRASES", 8)
+    monkeypatch.setenv("DWINDLE_CACHE", str(tmp_path))
+    phrases, again, other = (sets.digit_phrases(seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(phrases.samples, again.samples)
+    assert [clip.path.name for clip in phrases.clips] != [clip.path.name for clip in other.clips]
+    assert len(phrases) == 8
+    for clip in phrases.clips:
+        said = [DIGIT_WORDS.index(word) if word in DIGIT_WORDS else REJECT for word in clip.path.name.split()]
+        assert clip.label == " ".join(map(str, said))
+        assert 2 <= len(said) <= 4
+    seconds = np.diff(phrases.bounds, axis=1) / SAMPLE_RATE
+    assert ((seconds > 0.3) & (seconds < 4)).all()
 
 
 def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):

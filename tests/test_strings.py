@@ -1,5 +1,6 @@
 """Running speech made of single words: what is spelled is what is heard, in that order."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from dwindle.audio.strings import (
     NOISE_SHARE,
     OTHER_WORD_SHARE,
     OVERLAP_SAMPLES,
+    PHRASE_SHARE,
     SEAM,
     StringMaker,
 )
@@ -159,6 +161,20 @@ def test_without_recorded_other_words_the_made_up_ones_are_rejected():
     strings = StringMaker(store(*WORDS[:6]), CLASSES, WINDOW).draw(300, np.random.default_rng(5))
     said = np.concatenate([row[:length] for row, length in zip(strings.spelling, strings.lengths, strict=True)])
     assert np.mean(said == CLASSES[REJECT]) == pytest.approx(OTHER_WORD_SHARE, abs=0.06)
+
+
+def test_a_phrase_is_spelled_whole_and_only_where_it_fits():
+    """Its words' ends are unknown, so a string that ends early must not end inside it."""
+    phrases = store(("low", "flite", "voices", 1.2), ("high", "flite", "voices", 2.4))
+    phrases.clips[:] = [replace(clip, label="high low low") for clip in phrases.clips]
+    maker = StringMaker(store(*SPEECH[:1]), CLASSES, WINDOW, phrases)
+    strings = maker.draw(400, np.random.default_rng(7))
+    spelled = [row[:length].tolist() for row, length in zip(strings.spelling, strings.lengths, strict=True)]
+    assert all(words == [1, 0, 0] or not any(words) for words in spelled)  # else "low", which is class 0
+    assert np.mean([words == [1, 0, 0] for words in spelled]) == pytest.approx(PHRASE_SHARE, abs=0.05)
+    for audio, words in zip(strings.audio, spelled, strict=True):
+        if words == [1, 0, 0]:
+            assert (np.abs(audio) > 0.01).sum() / SAMPLE_RATE > 0.9
 
 
 def test_one_word_alone_makes_up_nothing():

@@ -10,15 +10,19 @@ from torch import Tensor
 
 from dwindle.audio import WINDOW_SAMPLES, corpora
 from dwindle.audio.augment import mixed_at
-from dwindle.audio.corpora import DIGIT_WORDS, REJECT, Clip
+from dwindle.audio.corpora import REJECT, Clip
 from dwindle.audio.store import ClipStore, open_store, store_of_voices
-from dwindle.audio.vocabulary import OTHER_WORDS
+from dwindle.audio.vocabulary import DIGIT_WORDS, OTHER_WORDS
 from dwindle.audio.voices import synthesise
 
 VOICES_PER_DIGIT = 300
 VOICES_PER_OTHER_WORD = 12
+PHRASES = 3_000
+PHRASE_WORDS = (2, 4)
+OTHER_WORD_SHARE = 0.15  # of the words in phrases
 NOISE_SEED = 20
 QUIETEST_NOISE = 4  # of 32,768
+LABELS = {word: str(number) for number, word in enumerate(DIGIT_WORDS)} | dict.fromkeys(OTHER_WORDS, REJECT)
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,18 @@ def digit_voices(seed: int) -> ClipStore:
     """Synthetic digits and, for the rejecting class, synthetic words that are none."""
     digits = synthesise(DIGIT_WORDS, VOICES_PER_DIGIT, seed)
     others = synthesise(OTHER_WORDS, VOICES_PER_OTHER_WORD, seed)
-    labels = {word: str(number) for number, word in enumerate(DIGIT_WORDS)} | dict.fromkeys(OTHER_WORDS, REJECT)
-    return store_of_voices([*digits, *others], labels)
+    return store_of_voices([*digits, *others], LABELS)
+
+
+def digit_phrases(seed: int) -> ClipStore:
+    """Digits said in one breath, now and then another word among them; a clip's label names all, apart by spaces."""
+    rng = np.random.default_rng(seed)
+    odds = [(1 - OTHER_WORD_SHARE) / len(DIGIT_WORDS)] * len(DIGIT_WORDS)
+    odds += [OTHER_WORD_SHARE / len(OTHER_WORDS)] * len(OTHER_WORDS)
+    fewest, most = PHRASE_WORDS
+    drawn = (rng.choice(list(LABELS), rng.integers(fewest, most + 1), p=odds) for _ in range(PHRASES))
+    phrases = {" ".join(words): " ".join(LABELS[word] for word in words) for words in drawn}
+    return store_of_voices(synthesise(list(phrases), 1, seed), phrases)
 
 
 def heard(store: ClipStore, keep: Sequence[int]) -> HeardClips:

@@ -1,6 +1,6 @@
 """Running speech made of single words: mostly one voice, run together, overlapped or spaced, as people say numbers.
 
-Now and then nobody speaks, as before every microphone.
+Some are said in one breath by synthetic voices; and now and then nobody speaks, as before every microphone.
 """
 
 from collections import defaultdict
@@ -22,6 +22,7 @@ ONE_VOICE_SHARE = 0.8
 OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
 MADE_UP_SHARE = 0.4  # of those begin like one word and end like another
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
+PHRASE_SHARE = 0.12  # strings that a synthetic voice said in one breath
 NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
 NOISE_SPEEDS = (0.6, 1.6)  # of the recording's: few babies cry in the corpora
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
@@ -44,10 +45,19 @@ class Strings:
 
 
 class StringMaker:
-    """Draws strings from the words of a store."""
+    """Draws strings from the words of a store, and from phrases whose labels name several words each."""
 
-    def __init__(self, store: ClipStore, class_numbers: dict[str, int], window_samples: int) -> None:
-        self.store, self.window_samples = store, window_samples
+    def __init__(
+        self,
+        store: ClipStore,
+        class_numbers: dict[str, int],
+        window_samples: int,
+        phrases: ClipStore | None = None,
+    ) -> None:
+        self.store, self.window_samples, self.phrases = store, window_samples, phrases
+        lengths = np.zeros(0, int) if phrases is None else np.diff(phrases.bounds, axis=1).squeeze(1)
+        self.phrase_order = lengths.argsort()
+        self.phrase_samples = lengths[self.phrase_order]
         self.class_numbers = class_numbers
         spoken_samples = np.diff(store.edges, axis=1).squeeze(1)
         self.by_speaker: dict[str, list[int]] = defaultdict(list)
@@ -76,11 +86,15 @@ class StringMaker:
             if self.noises and rng.random() < NOISE_SHARE:
                 audio[row] = self._noise(samples, rng)
                 continue
-            said, ends = self._say(audio[row], rng)
+            fitting = int(np.searchsorted(self.phrase_samples, samples, side="right"))
+            if fitting and rng.random() < PHRASE_SHARE:
+                said, ends = self._quote(audio[row], int(self.phrase_order[rng.integers(fitting)]), rng)
+            else:
+                said, ends = self._say(audio[row], rng)
             if said and rng.random() < CUT_SHARE:
-                kept = int(rng.integers(1, len(said) + 1))
-                said = said[:kept]
-                end = min(samples, ends[kept - 1] + int(rng.integers(LONGEST_TAIL_SAMPLES)))
+                last = int(rng.choice(ends))
+                said = [word for word, end in zip(said, ends, strict=True) if end <= last]
+                end = min(samples, last + int(rng.integers(LONGEST_TAIL_SAMPLES)))
                 audio[row] = np.concatenate([np.zeros(samples - end, np.float32), audio[row, :end]])
             spelling[row, : len(said)] = said
             lengths[row] = len(said)
@@ -115,6 +129,14 @@ class StringMaker:
             widest = WIDEST_GAP_SAMPLES // 3 if run_together else WIDEST_GAP_SAMPLES
             position = max(0, position + len(word) + int(rng.integers(-OVERLAP_SAMPLES, widest)))
         return said, ends
+
+    def _quote(self, audio: np.ndarray, index: int, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        """Fill one row with a phrase; where its single words end is not known, so all of them end with it."""
+        phrase = self.phrases.whole(index).astype(np.float32)
+        start = int(rng.integers(len(audio) - len(phrase) + 1))
+        _lay(audio, _faded(_at_level(phrase, LEVEL)), start)
+        said = [self.class_numbers[label] for label in self.phrases.clips[index].label.split()]
+        return said, [start + len(phrase)] * len(said)
 
     def _noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
         """Two recorded noises at once, one of them fainter."""

@@ -2,7 +2,7 @@
 
 from dwindle.audio import corpora
 from dwindle.audio.corpora import HELD_OUT, REJECT, TEST, TRAIN, VALIDATION
-from dwindle.audio.sets import HeardClips, digit_voices, heard, in_noise, noise_windows, part, where
+from dwindle.audio.sets import HeardClips, digit_phrases, digit_voices, heard, in_noise, noise_windows, part, where
 from dwindle.audio.store import ClipStore, joined, open_store
 from dwindle.catalogue import DATA_SETS
 from dwindle.data import fetch_command
@@ -54,6 +54,7 @@ def _load(options: TaskOptions, chosen: tuple[str, ...]) -> SpokenData:
         validation,
         tests,
         calibration="unseen_speakers" if "unseen_speakers" in validation else "fsdd_validation",
+        phrases=digit_phrases(options.seed) if "voices" in chosen else None,
     )
 
 
