@@ -48,7 +48,7 @@ class SpokenData:
     validation: dict[str, HeardClips]  # choices are made by these
     tests: dict[str, HeardClips]  # reported, never chosen by
     calibration: str  # the validation set whose words set the threshold
-    phrases: ClipStore | None = None  # several words in one breath; their labels stand in a row
+    phrases: Callable[[], ClipStore | None] = lambda: None  # several words in one breath; spoken when training asks
 
 
 class SpokenWords(Task):
@@ -79,7 +79,7 @@ class SpokenWords(Task):
 
     @cached_property
     def strings(self) -> StringMaker:
-        return StringMaker(self.data.training, self.class_numbers, STRING_SAMPLES, self.data.phrases)
+        return StringMaker(self.data.training, self.class_numbers, STRING_SAMPLES, self.data.phrases())
 
     @property
     def reject_class(self) -> int:

@@ -54,7 +54,7 @@ def _load(options: TaskOptions, chosen: tuple[str, ...]) -> SpokenData:
         validation,
         tests,
         calibration="unseen_speakers" if "unseen_speakers" in validation else "fsdd_validation",
-        phrases=digit_phrases(options.seed) if "voices" in chosen else None,
+        phrases=lambda: digit_phrases(options.seed) if "voices" in chosen else None,
     )
 
 
