@@ -34,7 +34,7 @@ from dwindle.runtime.live import listen
 from dwindle.runtime.microphone import Microphone, input_devices, quiet_sound_libraries
 from dwindle.runtime.player import Player, pcm_blocks
 from dwindle.runtime.processor import AudioProcessor
-from dwindle.runtime.recogniser import Recogniser
+from dwindle.runtime.recogniser import RUNNING_THRESHOLD, Recogniser
 from dwindle.runtime.stream import RealTimeInference
 from dwindle.runtime.vad import KINDS, VoiceActivityDetector
 
@@ -238,7 +238,9 @@ def parsed_arguments() -> argparse.Namespace:
     deciding.add_argument("--isolated", action="store_true", help="one answer per clip: a digit, or none")
     deciding.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="an exported ONNX file")
     deciding.add_argument(
-        "--threshold", type=float, help="confidence from which a digit counts (0.45; --isolated: the model's own)"
+        "--threshold",
+        type=float,
+        help=f"confidence from which a digit counts ({RUNNING_THRESHOLD:g}; --isolated: the model's own)",
     )
     deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
     running = parser.add_argument_group("running")

@@ -149,7 +149,8 @@ def test_what_is_played_is_printed_at_once_and_ctrl_c_ends_with_a_summary(server
     assert listening.text == "4299"
     assert listening.words[-1][0] < ended + 0.5
     latencies_ms = [word["latency_ms"] for _, word in listening.words]
-    assert 0 <= statistics.median(latencies_ms) < 300, latencies_ms  # one may be late on a machine with other work
+    assert min(latencies_ms) >= 0, latencies_ms
+    assert statistics.median(latencies_ms) < 300, latencies_ms  # one may be late on a machine with other work
     assert listening.end(signal.SIGINT) == 0
     assert "words: 4299; latency median" in listening.notes[-1]
 

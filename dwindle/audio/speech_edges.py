@@ -21,13 +21,12 @@ def speech_edges(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> tuple[i
         return 0, len(samples)
     wave = samples.astype(np.float32)
     # differences weigh high tones: the s of "six" is as much a part of it as its vowel
-    heights = [_heights(wave, frame), _heights(np.diff(wave, prepend=wave[0]), frame)]
-    height = np.maximum(*heights)
+    power, sharp_power = _powers(wave, frame), _powers(np.diff(wave, prepend=wave[0]), frame)
+    height = np.maximum(_heights(power), _heights(sharp_power))
     loud = np.flatnonzero(height > LOUD_SHARE)
     if len(loud) == 0:
         return 0, len(samples)
     parts = np.split(loud, np.flatnonzero(np.diff(loud) > BRIDGED_MS // FRAME_MS) + 1)
-    power = _powers(wave, frame)
     spoken = max(parts, key=lambda part: power[part].sum())  # a click may be louder than the word, not longer
     faint, farthest = height > FAINT_SHARE, LONGEST_FAINT_MS // FRAME_MS
     first = spoken[0] - _run(faint[: spoken[0]][::-1][:farthest])
@@ -41,9 +40,8 @@ def _powers(wave: np.ndarray, frame: int) -> np.ndarray:
     return np.square(wave[: count * frame].reshape(count, frame)).mean(axis=1)
 
 
-def _heights(wave: np.ndarray, frame: int) -> np.ndarray:
+def _heights(power: np.ndarray) -> np.ndarray:
     """Each frame's level: 0 is the background, 1 the loudest."""
-    power = _powers(wave, frame)
     level_db = 10 * np.log10(power + 1e-9 * power.max() + 1e-12)
     loudest = level_db.max()
     background = max(np.percentile(level_db, 10), loudest - LARGEST_RANGE_DB)

@@ -82,11 +82,11 @@ class StringMaker:
         audio = np.zeros((count, samples), np.float32)
         spelling = np.zeros((count, MOST_WORDS), np.int64)
         lengths = np.zeros(count, np.int64)
+        fitting = int(np.searchsorted(self.phrase_samples, samples, side="right"))
         for row in range(count):
             if self.noises and rng.random() < NOISE_SHARE:
                 audio[row] = self._noise(samples, rng)
                 continue
-            fitting = int(np.searchsorted(self.phrase_samples, samples, side="right"))
             if fitting and rng.random() < PHRASE_SHARE:
                 said, ends = self._quote(audio[row], int(self.phrase_order[rng.integers(fitting)]), rng)
             else:
