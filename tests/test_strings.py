@@ -14,6 +14,8 @@ from dwindle.audio.store import FULL_SCALE, ClipStore
 from dwindle.audio.strings import (
     LEVEL_SPREAD_DB,
     LONGEST_TAIL_SAMPLES,
+    LOST_BEGINNING,
+    LOST_END,
     MOST_WORDS,
     NEIGHBOUR_SHARE,
     NOISE_SHARE,
@@ -155,6 +157,17 @@ def test_a_made_up_word_begins_like_one_word_and_ends_like_another(seed):
     assert first[-1] < last[0] + 400  # one after the other
     for part in (first, last):
         assert SEAM[0] * 0.4 - 0.06 <= len(part) / SAMPLE_RATE <= SEAM[1] * 0.4 + 0.06
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32))
+def test_a_closely_cut_word_keeps_its_middle(seed):
+    maker = StringMaker(store(("low", "anna", "words", 0.4)), CLASSES, WINDOW)
+    audio = maker.closely_cut(0, SAMPLE_RATE, np.random.default_rng(seed))
+    assert audio.shape == (SAMPLE_RATE,)
+    heard = np.flatnonzero(audio)
+    seconds = (heard[-1] - heard[0]) / SAMPLE_RATE
+    assert 0.4 * (1 - LOST_BEGINNING - LOST_END) - 0.01 <= seconds <= 0.4
 
 
 def test_without_recorded_other_words_the_made_up_ones_are_rejected():

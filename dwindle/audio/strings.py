@@ -22,6 +22,7 @@ ONE_VOICE_SHARE = 0.8
 OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
 MADE_UP_SHARE = 0.4  # of those begin like one word and end like another
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
+LOST_BEGINNING, LOST_END = 0.1, 0.35  # of a closely cut word, at most: a trimmer that hears no s drops it
 PHRASE_SHARE = 0.12  # strings that a synthetic voice said in one breath
 NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
 NOISE_SPEEDS = (0.6, 1.6)  # of the recording's: few babies cry in the corpora
@@ -152,10 +153,13 @@ class StringMaker:
 
     def made_up(self, samples: int, rng: np.random.Generator) -> np.ndarray:
         """One word that nobody says, anywhere in a window."""
-        audio = np.zeros(samples, np.float32)
-        word = self._made_up(rng)[:samples]
-        _lay(audio, word, int(rng.integers(samples - len(word) + 1)))
-        return audio / FULL_SCALE
+        return _anywhere(self._made_up(rng), samples, rng)
+
+    def closely_cut(self, index: int, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """One word, anywhere in a window, whose first and last sounds a careless trimmer took away."""
+        word = self._levelled(index, rng)
+        first, last = (round(rng.uniform(0, lost) * len(word)) for lost in (LOST_BEGINNING, LOST_END))
+        return _anywhere(word[first : len(word) - last], samples, rng)
 
     def crowded(self, index: int, samples: int, rng: np.random.Generator) -> np.ndarray:
         """One whole word between the end of another and the beginning of a third, as in running speech."""
@@ -209,6 +213,14 @@ def _faded(samples: np.ndarray) -> np.ndarray:
 def _part(word: np.ndarray) -> int:
     """How much of a neighbour is heard: too little to be taken for the word."""
     return min(NEIGHBOUR_SAMPLES, round(NEIGHBOUR_SHARE * len(word)))
+
+
+def _anywhere(word: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """A window of silence with the word somewhere in it."""
+    audio = np.zeros(samples, np.float32)
+    word = word[:samples]
+    _lay(audio, word, int(rng.integers(samples - len(word) + 1)))
+    return audio / FULL_SCALE
 
 
 def _lay(audio: np.ndarray, word: np.ndarray, start: int) -> None:

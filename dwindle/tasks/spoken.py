@@ -29,8 +29,7 @@ STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
 SHIFT_SAMPLES = SAMPLE_RATE // 10
 WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second
 STRING_SAMPLES = SAMPLE_RATE * 9 // 4
-CROWDED_SHARE = 0.25  # of the words stand between parts of others
-MADE_UP_SHARE = 0.03  # of the words are replaced by what nobody says
+CHANGES = {"none": 0.64, "crowded": 0.25, "closely cut": 0.08, "made up": 0.03}  # shares of the words in training
 MADE_UP_LOGIT = 8.0  # about as certain as a teacher is of a clear word
 CLIPS_PER_STRING = 3  # in a training batch
 STRING_LOSS_WEIGHT = 1.0
@@ -95,14 +94,17 @@ class SpokenWords(Task):
         samples = round(WINDOW_SAMPLES * rng.uniform(1 - WINDOW_SPREAD, 1 + WINDOW_SPREAD))
         audio = self.data.training.shifted(indices, samples, rng, SHIFT_SAMPLES)
         targets, made_up = self.targets[indices], np.zeros(len(indices), bool)
-        for row, index in enumerate(indices):
+        changes = rng.choice(list(CHANGES), len(indices), p=list(CHANGES.values()))
+        for row, (index, change) in enumerate(zip(indices, changes, strict=True)):
             if index not in self.strings.words:
                 continue
-            if self.strings.can_make_up and rng.random() < MADE_UP_SHARE:
+            if change == "crowded":
+                audio[row] = self.strings.crowded(index, samples, rng)
+            elif change == "closely cut":
+                audio[row] = self.strings.closely_cut(index, samples, rng)
+            elif change == "made up" and self.strings.can_make_up:
                 audio[row] = self.strings.made_up(samples, rng)
                 targets[row], made_up[row] = self.reject_class, True
-            elif rng.random() < CROWDED_SHARE:
-                audio[row] = self.strings.crowded(index, samples, rng)
         strings = self.strings.draw(max(1, len(indices) // CLIPS_PER_STRING), rng)
         return {
             "audio": torch.from_numpy(audio),
