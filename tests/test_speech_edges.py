@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.speech_edges import FRAME_MS, MARGIN_MS, speech_edges
+from dwindle.audio.speech_edges import FRAME_MS, MARGIN_MS, loud_edges, speech_edges
 
 SLACK = SAMPLE_RATE * (FRAME_MS + MARGIN_MS) // 1000
 
@@ -68,3 +68,13 @@ def test_edges_lie_inside_any_clip(samples):
     first, last = speech_edges(np.array(samples, np.int16))
     assert 0 <= first <= last <= len(samples)
     assert last > first or not samples
+
+
+@given(within_db=st.floats(3, 40), faint_db=st.floats(3, 40))
+def test_a_careless_trimmer_keeps_what_is_loud_enough(within_db, faint_db):
+    audio = np.full(4000, 0.5)
+    audio[:800] *= 10 ** (-faint_db / 20)
+    if abs(within_db - faint_db) > 0.1:
+        assert loud_edges(audio, within_db) == ((0 if faint_db < within_db else 800), 4000)
+    assert loud_edges(np.zeros(800), within_db) == (0, 800)
+    assert loud_edges(audio[:50], within_db) == (0, 50)

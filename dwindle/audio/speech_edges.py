@@ -35,6 +35,16 @@ def speech_edges(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> tuple[i
     return max(0, int(first) * frame - margin), min(len(samples), (int(last) + 1) * frame + margin)
 
 
+def loud_edges(samples: np.ndarray, within_db: float, sample_rate: int = SAMPLE_RATE) -> tuple[int, int]:
+    """The same as a careless trimmer hears them, who drops what lies so far below the loudest: an s, for one."""
+    frame = sample_rate * FRAME_MS // 1000
+    if len(samples) < frame:
+        return 0, len(samples)
+    power = _powers(samples.astype(np.float32), frame)
+    loud = np.flatnonzero(power >= power.max() * 10 ** (-within_db / 10))
+    return int(loud[0]) * frame, (int(loud[-1]) + 1) * frame
+
+
 def _powers(wave: np.ndarray, frame: int) -> np.ndarray:
     count = len(wave) // frame
     return np.square(wave[: count * frame].reshape(count, frame)).mean(axis=1)

@@ -10,6 +10,7 @@ import numpy as np
 
 from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.corpora import REJECT
+from dwindle.audio.speech_edges import loud_edges
 from dwindle.audio.store import FULL_SCALE, ClipStore
 
 LONGEST_WORD_SAMPLES = SAMPLE_RATE  # a longer one was not trimmed well
@@ -22,7 +23,7 @@ ONE_VOICE_SHARE = 0.8
 OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
 MADE_UP_SHARE = 0.4  # of those begin like one word and end like another
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
-LOST_BEGINNING, LOST_END = 0.1, 0.35  # of a closely cut word, at most: a trimmer that hears no s drops it
+CARELESS_DB = (12.0, 28.0)  # a trimmer that knows only levels drops what lies so far below the loudest
 PHRASE_SHARE = 0.12  # strings that a synthetic voice said in one breath
 NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
 NOISE_SPEEDS = (0.6, 1.6)  # of the recording's: few babies cry in the corpora
@@ -156,10 +157,9 @@ class StringMaker:
         return _anywhere(self._made_up(rng), samples, rng)
 
     def closely_cut(self, index: int, samples: int, rng: np.random.Generator) -> np.ndarray:
-        """One word, anywhere in a window, whose first and last sounds a careless trimmer took away."""
+        """One word, anywhere in a window, without the faint sounds at its ends: a six may lack both its s."""
         word = self._levelled(index, rng)
-        first, last = (round(rng.uniform(0, lost) * len(word)) for lost in (LOST_BEGINNING, LOST_END))
-        return _anywhere(word[first : len(word) - last], samples, rng)
+        return _anywhere(word[slice(*loud_edges(word, rng.uniform(*CARELESS_DB)))], samples, rng)
 
     def crowded(self, index: int, samples: int, rng: np.random.Generator) -> np.ndarray:
         """One whole word between the end of another and the beginning of a third, as in running speech."""
