@@ -8,8 +8,7 @@ PYTEST_FLAGS ?=
 FULL := .venv/bin/python
 LIGHT := .venv-demo/bin/python
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-# one process per core trains half as fast again as one process with as many threads
-TRAIN := OMP_NUM_THREADS=1 $(FULL) -m torch.distributed.run --standalone --nproc_per_node $(CORES) train_distill.py
+TRAIN := $(FULL) -m dwindle.launch train_distill.py
 DATA_FLAG := $(if $(DATA),--data_dir $(DATA))
 # the release's teacher is the mean of students that differ in their seed
 SEEDS := 0 1 2

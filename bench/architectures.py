@@ -1,6 +1,6 @@
 """Which network is best for its size and time: candidates trained alike, judged on voices that they never heard.
 
-    OMP_NUM_THREADS=1 torchrun --nproc_per_node 2 bench/architectures.py --epochs 12
+    python -m dwindle.launch bench/architectures.py --epochs 12
 
 Accuracy is that of the validation speakers; latency is ONNX Runtime's, one clip on one thread.
 """

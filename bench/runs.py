@@ -1,6 +1,5 @@
 """Training runs for comparisons: each one a real `train_distill.py`, one process per core, kept for the next time."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,18 +16,11 @@ def train(folder: Path, flags: list[str]) -> dict[str, Any]:
     student = folder / "student.pt"
     if not student.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            "--nproc_per_node",
-            str(os.cpu_count()),
-        ]
+        command = [sys.executable, "-m", "dwindle.launch"]
         command += ["train_distill.py", "--output_dir", str(folder.resolve()), "--log_dir", str(folder.resolve())]
         command += ["--resume", *flags]
         print(f"$ {' '.join(['train_distill.py', *flags])}", file=sys.stderr, flush=True)
-        done = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=sys.stderr)
+        done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr)
         if done.returncode != 0:
             raise UserError(f"the run in {folder} failed; its messages stand above")
     return load_checkpoint(student).metrics["scores"]

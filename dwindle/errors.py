@@ -2,13 +2,15 @@
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+EXIT_SIGNALLED = 128  # plus the number of the signal, as shells report it
+EXIT_INTERRUPTED = EXIT_SIGNALLED + signal.SIGINT
 
 
 class UserError(Exception):

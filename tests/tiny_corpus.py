@@ -38,13 +38,13 @@ def write_fsdd(data_dir: Path) -> Path:
 
 def command(*arguments: object, processes: int = 1) -> list[str]:
     """The command line of train_distill.py, on one process or several."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    launcher = ["-m", "dwindle.launch", "--processes", str(processes)]
     return [sys.executable, *(launcher if processes > 1 else ()), str(ROOT / "train_distill.py"), *map(str, arguments)]
 
 
 def environment(**more: str) -> dict[str, str]:
     """One thread, so that runs repeat each other to the bit."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **more}
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **more}
 
 
 def train(folder: Path, *arguments: object, processes: int = 1) -> subprocess.CompletedProcess:

@@ -57,7 +57,8 @@ class Trainer:
     ) -> None:
         self.task, self.recipe, self.loss, self.accelerator = task, recipe, loss, accelerator
         self.name, self.state_path, self.log_path = name, state_path, log_path
-        batches = task.training_batches(recipe.batch_size)
+        with accelerator.local_main_process_first():  # the others find the recordings decoded
+            batches = task.training_batches(recipe.batch_size)
         if len(batches) == 0:
             raise UserError(f"fewer training examples than one batch of {recipe.batch_size}: lower --batch_size")
         optimizer = torch.optim.AdamW(_decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
