@@ -100,19 +100,24 @@ def wait_for(condition, process: subprocess.Popen, longest_s: float = 120) -> No
 
 
 @pytest.mark.slow
-def test_two_processes_reach_what_one_reaches(tmp_path, data, uninterrupted):
+def test_two_processes_reach_what_one_reaches(tmp_path, data):
     """The same batches, each shared by two; only the draws of the augmentation differ."""
-    done = train(tmp_path, "--data_dir", data, *ALONE, processes=2)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("epoch   1/5") == 1  # one of them speaks
-    one, two = logged(uninterrupted), logged(tmp_path)
-    assert [row["epoch"] for row in two] == [1, 2, 3, 4, 5]
+    epochs, curves = 12, []
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        folder.mkdir()
+        done = train(folder, "--data_dir", data, *ALONE, "--epochs", epochs, processes=processes)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count(f"epoch   1/{epochs}") == 1  # one of them speaks
+        curves.append(logged(folder))
+        assert load_checkpoint(folder / "out" / "student.pt").metrics["epochs"] == epochs
+    one, two = curves
+    assert [row["epoch"] for row in two] == list(range(1, epochs + 1))
     clips = 2 * 3 * 4 * 10  # each heard twice in an epoch: three speakers, four takes, ten digits
     for row in one + two:
         assert row["clips_per_second"] * row["seconds"] == pytest.approx(clips, rel=0.1)
-    assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.8 * two[0]["loss"])
-    assert two[-1]["validation"]["share"] > max(0.25, one[-1]["validation"]["share"] - 0.25)  # a guess is right in 0.1
-    assert load_checkpoint(tmp_path / "out" / "student.pt").metrics["epochs"] == 5
+    assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.6 * two[0]["loss"])
+    assert two[-1]["validation"]["share"] > max(0.6, one[-1]["validation"]["share"] - 0.15)  # a guess is right in 0.1
 
 
 @pytest.mark.slow
