@@ -9,27 +9,19 @@ python infer.py --isolated --evaluate manifest.csv   how good the answers are
 
 import argparse
 import json
-import multiprocessing
-import signal
+import os
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
 from tqdm import tqdm
 
 from dwindle.audio.corpora import sound_files
-from dwindle.audio.reading import stream_audio
-from dwindle.audio.speech_edges import speech_edges
 from dwindle.errors import UserError, run
+from dwindle.file_listener import Settings, answers, error_row, native_blocks
 from dwindle.manifest import as_table, read_manifest, score
 from dwindle.runtime.display import Display
-from dwindle.runtime.event import as_text
 from dwindle.runtime.live import listen
 from dwindle.runtime.microphone import Microphone, input_devices, quiet_sound_libraries
 from dwindle.runtime.player import Player, pcm_blocks
@@ -40,125 +32,29 @@ from dwindle.runtime.vad import KINDS, VoiceActivityDetector
 
 __all__ = ["AudioProcessor", "RealTimeInference", "VoiceActivityDetector"]
 DEFAULT_MODEL = Path(__file__).parent / "artifacts" / "model_int8.onnx"
-PROGRESS_FROM = 20  # files; fewer are done before a bar is read
-LONGEST_ISOLATED_S = 60
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a listener is made from; every worker process makes its own."""
-
-    model: Path
-    threshold: float | None
-    threads: int
-    vad: str
-    isolated: bool
-
-
-class FileListener:
-    """Answers for whole files, one after the other."""
-
-    def __init__(self, settings: Settings):
-        self.recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
-        self._inference = RealTimeInference(
-            self.recogniser, VoiceActivityDetector(settings.vad, self.recogniser.sample_rate)
-        )
-        self._isolated = settings.isolated
-
-    def hear(self, path: str) -> dict[str, Any]:
-        """The answer as a row of JSON; what is wrong with a file is its answer too."""
-        started = time.perf_counter()
-        try:
-            digits = self._one_word(path) if self._isolated else self._all_words(path)
-        except (UserError, OSError) as error:
-            return {"file": path, "error": str(error).removeprefix(f"{path}: ")}
-        latency_ms = round((time.perf_counter() - started) * 1000, 2)
-        text = as_text([digit["digit"] for digit in digits])
-        return {"file": path, "text": text, "digits": digits, "latency_ms": latency_ms}
-
-    def _all_words(self, path: str) -> list[dict[str, Any]]:
-        blocks, rate = native_blocks(path)
-        processor = AudioProcessor(rate, self.recogniser.sample_rate)
-        self._inference.reset()
-        events = [event for block in blocks for event in self._inference.process(processor.process(block))]
-        events += self._inference.process(processor.finish()) + self._inference.finish()
-        return [event.as_json() for event in events]
-
-    def _one_word(self, path: str) -> list[dict[str, Any]]:
-        rate, heard, blocks = self.recogniser.sample_rate, 0, []
-        for block in stream_audio(path, rate):
-            blocks.append(block)
-            heard += len(block)
-            if heard > LONGEST_ISOLATED_S * rate:
-                raise UserError(f"longer than {LONGEST_ISOLATED_S} s: not an isolated word; leave --isolated away")
-        clip = np.concatenate(blocks)
-        begin, end = speech_edges(clip, rate)
-        answer = self.recogniser.classify(_about(clip, (begin + end) // 2, self.recogniser.window_samples))
-        if answer.label is None:
-            return []
-        span = {"start": round(begin / rate, 3), "end": round(end / rate, 3)}
-        return [{"digit": answer.label, **span, "confidence": round(answer.confidence, 4)}]
-
-
-def native_blocks(path: str | Path) -> tuple[Iterator[np.ndarray], int]:
-    """A file at its own rate, in blocks; whatever is wrong with it is said when the first block is asked for."""
-    try:
-        rate = soundfile.info(str(path)).samplerate
-    except (soundfile.LibsndfileError, TypeError):
-        rate = 8_000  # never used: reading the first block explains what is wrong
-    return stream_audio(path, rate), rate
-
-
-def _about(clip: np.ndarray, centre: int, window_samples: int) -> np.ndarray:
-    """A clip longer than the window is cut about its speech, as the network was trained."""
-    start = min(max(centre - window_samples // 2, 0), max(0, len(clip) - window_samples))
-    return clip[start : start + window_samples]
-
-
-_worker: FileListener
-
-
-def _start_worker(settings: Settings) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to explain
-    _worker = FileListener(settings)
-
-
-def _hear_in_worker(path: str) -> dict[str, Any]:
-    return _worker.hear(path)
-
-
-def answers(settings: Settings, paths: Sequence[str], workers: int) -> Iterator[dict[str, Any]]:
-    """One row per file, in the order of the files, with a progress bar when there are many."""
-    listener = FileListener(settings)  # here too: a bad model is one error, not one per worker
-    bar = {"total": len(paths), "unit": "file", "disable": len(paths) < PROGRESS_FROM or None, "leave": False}
-    if min(workers, len(paths)) < 2:
-        yield from tqdm(map(listener.hear, paths), **bar)
-        return
-    spawn = multiprocessing.get_context("spawn")  # the engine's threads do not survive a fork
-    with ProcessPoolExecutor(min(workers, len(paths)), spawn, _start_worker, (settings,)) as pool:
-        yield from tqdm(pool.map(_hear_in_worker, paths, chunksize=4), **bar)
 
 
 def recognise(settings: Settings, inputs: Sequence[str], workers: int, as_json: bool) -> int:
     """Files and folders, one line each; 1 when any of them failed."""
     paths, failed = [], 0
     for name in inputs:
-        found = [str(path) for path in sound_files(Path(name))] if Path(name).is_dir() else [name]
+        is_folder = os.path.isdir(name)  # noqa: PTH112 - Path's own raises where a name is too long
+        found = [str(path) for path in sound_files(Path(name))] if is_folder else [name]
         if not found:
             failed += 1
             print_row({"file": name, "error": "no sound files in this folder"}, as_json)
         paths += found
     for row in answers(settings, paths, workers):
         failed += "error" in row
-        print_row(row, as_json)
+        with tqdm.external_write_mode():  # the bar steps aside
+            print_row(row, as_json)
     return 1 if failed else 0
 
 
 def print_row(row: dict[str, Any], as_json: bool) -> None:
     """One file's answer, for a program or for a person."""
     if as_json:
-        print(json.dumps(row, ensure_ascii=False), flush=True)
+        print(json.dumps(row), flush=True)
     elif "error" in row:
         print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
     else:
@@ -172,31 +68,40 @@ def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) ->
     """How good the answers are, corpus by corpus."""
     entries = read_manifest(manifest, Recogniser(settings.model, settings.threshold).words)
     rows = list(answers(settings, [str(entry.path) for entry in entries], workers))
-    for row in rows:
-        if "error" in row:
-            print(f"{row['file']}: {row['error']}", file=sys.stderr)
+    failed = [row for row in rows if "error" in row]
+    for row in failed:
+        print(f"{row['file']}: {row['error']}", file=sys.stderr)
     usable = [(entry, row) for entry, row in zip(entries, rows, strict=True) if "error" not in row]
     heard = [[digit["digit"] for digit in row["digits"]] for _, row in usable]
     report = score([entry for entry, _ in usable], heard, settings.isolated)
-    print(json.dumps({"files_failed": len(rows) - len(usable), "corpora": report}) if as_json else as_table(report))
-    return 1 if len(usable) < len(rows) else 0
+    print(
+        json.dumps({"files_failed": len(failed), "errors": failed, "corpora": report}) if as_json else as_table(report)
+    )
+    return 1 if failed else 0
 
 
-def hear_live(settings: Settings, arguments: argparse.Namespace) -> None:
+def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
     """The model is loaded first, so that no sound waits for it; then sound is opened, and words come."""
     recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
     inference = RealTimeInference(recogniser, VoiceActivityDetector(settings.vad, recogniser.sample_rate))
-    display = Display(arguments.json)
+    display = Display(arguments.json, asks_for_sound=not arguments.stream)
     if arguments.stream:
         blocks, rate = native_blocks(arguments.stream)
-        listen(Player(blocks, rate, arguments.realtime), inference, display)
+        try:
+            listen(Player(blocks, rate, arguments.realtime), inference, display)
+        except UserError as error:
+            print_row(error_row(arguments.stream, error), arguments.json)
+            return 1
     elif arguments.inputs == ["-"]:
-        rate, blocks = pcm_blocks(sys.stdin.buffer, arguments.rate)
+        if sys.stdin is None:
+            raise UserError("standard input is closed: arecord -f S16_LE -r 16000 | python infer.py -")
+        rate, blocks = pcm_blocks(sys.stdin.buffer, arguments.rate or 16_000)
         listen(Player(blocks, rate), inference, display)
     else:
         with quiet_sound_libraries(), Microphone(arguments.device) as microphone:
             display.note(f"listening to {microphone.device.name!r} at {microphone.rate} Hz; Ctrl-C ends it")
             listen(microphone, inference, display)
+    return 0
 
 
 def list_devices() -> None:
@@ -233,7 +138,7 @@ def parsed_arguments() -> argparse.Namespace:
     live = parser.add_argument_group("live sound")
     live.add_argument("--device", help="microphone: its number or part of its name")
     live.add_argument("--realtime", action="store_true", help="with --stream: at the speed of a clock on the wall")
-    live.add_argument("--rate", type=_count, default=16_000, help="of raw PCM without a header (default 16000 Hz)")
+    live.add_argument("--rate", type=_count, help="of raw PCM without a header (default 16000 Hz)")
     deciding = parser.add_argument_group("deciding")
     deciding.add_argument("--isolated", action="store_true", help="one answer per clip: a digit, or none")
     deciding.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="an exported ONNX file")
@@ -255,6 +160,10 @@ def parsed_arguments() -> argparse.Namespace:
         parser.error("- stands alone")
     if arguments.device and not arguments.mic:
         parser.error("--device goes with --mic")
+    if "" in arguments.inputs:
+        parser.error("one of the names is empty")
+    if arguments.rate and arguments.inputs != ["-"]:
+        parser.error("--rate goes with -")
     if arguments.realtime and not arguments.stream:
         parser.error("--realtime goes with --stream")
     if arguments.isolated and (arguments.mic or arguments.stream or arguments.inputs == ["-"]):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dwindle.scores import wilson_interval
+
 RESAMPLINGS = 2_000
 
 
@@ -49,7 +51,10 @@ def error_rate_interval(per_file: Sequence[Edits], seed: int = 0) -> tuple[float
     """95% interval of errors per word, by drawing the files anew: errors within one file hang together."""
     errors = np.array([one.errors for one in per_file])
     words = np.array([one.words for one in per_file])
-    draws = np.random.default_rng(seed).integers(len(per_file), size=(RESAMPLINGS, len(per_file)))
-    totals = np.maximum(words[draws].sum(axis=1), 1)
-    low, high = np.quantile(errors[draws].sum(axis=1) / totals, [0.025, 0.975])
+    if not errors.any():  # drawing nothing anew shows nothing
+        return wilson_interval(0, max(1, int(words.sum())))
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(len(per_file), size=len(per_file)) for _ in range(RESAMPLINGS))
+    rates = [errors[draw].sum() / max(1, words[draw].sum()) for draw in draws]
+    low, high = np.quantile(rates, [0.025, 0.975])
     return float(low), float(high)

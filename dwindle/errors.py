@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 EXIT_FAILURE = 1
@@ -38,6 +39,10 @@ def describe_os_error(error: OSError) -> str:
 def run(main: Callable[[], int | None]) -> None:
     """Run a script's main function; whatever the user can cause ends as one line on stderr."""
     program = Path(sys.argv[0]).name
+    if sys.stdout is None:  # closed by whoever started this
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
+    with suppress(AttributeError):  # a test's stand-in
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
     try:
         code = main() or 0
         sys.stdout.flush()

@@ -1,5 +1,7 @@
 """Edits and their rate."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +39,17 @@ def test_the_interval_of_an_error_rate_holds_it_and_narrows_with_more_files():
     assert low <= 3 / 40 <= high
     narrow_low, narrow_high = error_rate_interval(few * 25)
     assert narrow_high - narrow_low < (high - low) / 3
+
+
+def test_no_errors_in_one_file_prove_little():
+    low, high = error_rate_interval([Edits(0, 0, 0, 1)])
+    assert low == 0
+    assert high == pytest.approx(0.793, abs=0.001)  # as for 0 of 1
+    assert error_rate_interval([Edits(0, 0, 0, 5)] * 200)[1] < 0.004
+
+
+def test_the_interval_of_many_files_needs_little_memory():
+    tracemalloc.start()
+    error_rate_interval([Edits(n % 3 == 0, 0, 0, 4) for n in range(5_000)])
+    assert tracemalloc.get_traced_memory()[1] < 3e6
+    tracemalloc.stop()

@@ -1,7 +1,18 @@
 """infer.py on files, folders and manifests."""
 
 import json
+import os
+import pty
 import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +96,103 @@ def test_a_folder_gives_the_same_with_any_number_of_workers(place):
     for row in alone + shared:
         del row["latency_ms"]
     assert shared == alone
+
+
+def test_names_that_are_no_text_are_heard_and_told(place, tmp_path):
+    for name in (b"caf\xe9.wav", b"junk\xe9.wav"):
+        sound = place / ("173.wav" if name.startswith(b"caf") else "junk.wav")
+        shutil.copy(sound, os.fsencode(tmp_path) + b"/" + name)
+    for encoding in ("utf-8:strict", "ascii"):
+        heard, junk = json_lines(infer(*options(place), "--json", tmp_path, PYTHONIOENCODING=encoding))
+        assert (heard["text"], os.fsencode(heard["file"])) == ("173", os.fsencode(tmp_path) + b"/caf\xe9.wav")
+        assert "not a sound file" in junk["error"]
+        told = infer(*options(place), tmp_path, PYTHONIOENCODING=encoding)
+        assert told.returncode == 1
+        assert "173" in told.stdout
+
+
+@pytest.mark.parametrize("rate", [1_000_003, 2_000_000_011, 0, 50])
+def test_a_rate_that_cannot_be_is_refused_before_anything_is_made_for_it(place, tmp_path, rate):
+    sound = bytearray((place / "173.wav").read_bytes())
+    at = sound.index(b"fmt ") + 12
+    sound[at : at + 4] = struct.pack("<I", rate)
+    (tmp_path / "odd.wav").write_bytes(sound)
+    odd, good = json_lines(infer(*options(place), "--json", tmp_path / "odd.wav", place / "173.wav"))
+    assert "error" in odd
+    assert good["text"] == "173"
+    assert infer(*options(place), "--stream", tmp_path / "odd.wav").returncode == 1
+    assert infer(*options(place), "-", stdin=bytes(sound)).returncode == 1
+
+
+def test_what_cannot_even_be_looked_at_is_its_own_answer(place, tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "folder.wav").mkdir()
+    shutil.copy(place / "173.wav", tmp_path / "folder.wav" / "173.wav")
+    inputs = ("a" * 300 + ".wav", tmp_path, f"{place}/./173.wav", f"{place}//absent.wav")
+    done = infer(*options(place), "--json", *inputs)
+    long, inside, pipe, good, absent = json_lines(done)
+    assert done.returncode == 1
+    assert "too long" in long["error"]
+    assert (inside["text"], good["text"]) == ("173", "173")
+    assert pipe["error"] == "not a file"
+    assert absent["error"] == "no such file"  # named once, however its path is written
+
+
+def test_nobody_waits_for_workers_that_nobody_needs(place, tmp_path):
+    """Ctrl-C, a reader that has seen enough, and a worker that something kills."""
+    for number in range(8):
+        soundfile.write(tmp_path / f"{number}.wav", np.tile(spoken("173"), 500), 8_000)
+    line = [sys.executable, "-u", ROOT / "infer.py", *options(place), "--workers", "2", tmp_path]
+
+    def start() -> subprocess.Popen:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(list(map(str, line)), **pipes, start_new_session=True)
+
+    def workers_of(process: subprocess.Popen) -> list[int]:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+    process = start()
+    while len(workers_of(process)) < 2:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # while they are still starting
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr.strip()) == (130, "infer.py: interrupted")
+
+    process = start()
+    while len(workers_of(process)) < 2:
+        time.sleep(0.02)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr.count("\n")) == (1, 1)
+    assert "a worker was stopped" in stderr
+
+    process, started = start(), time.monotonic()
+    process.stdout.readline()
+    first_s = time.monotonic() - started
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert time.monotonic() - started < 3 * first_s + 2
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+def test_the_progress_bar_steps_aside_for_answers(place):
+    """On a terminal both are seen at once."""
+    master, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 120))
+    line = [sys.executable, ROOT / "infer.py", *options(place), place / "many"]
+    with subprocess.Popen(list(map(str, line)), stdin=subprocess.DEVNULL, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        shown = b""
+        with suppress(OSError):  # the terminal goes with the last who holds it
+            while part := os.read(master, 4096):
+                shown += part
+    os.close(master)
+    assert process.returncode == 0
+    assert b"/25" in shown
+    lines = [line.rsplit("\r", 1)[-1] for line in shown.decode().replace("\r\n", "\n").split("\n")]
+    assert sum(line.startswith(str(place)) for line in lines) == 25
 
 
 def test_isolated_gives_one_answer_per_clip(place):
@@ -173,4 +281,3 @@ def test_the_classes_of_the_specification_can_be_imported_and_used(place):
     sound = np.concatenate([silence(0.2, 16_000), tone(9, rate=16_000), silence(0.2, 16_000)])
     events = inference.process(processor.process(sound)) + inference.process(processor.finish()) + inference.finish()
     assert [event.digit for event in events] == ["9"]
-    assert (ROOT / "infer.py").is_file()

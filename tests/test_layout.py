@@ -18,7 +18,7 @@ MAY_USE = {  # part of dwindle: the other parts that it may import; modules besi
     "compress": {"compress", "root"},
     "audio": {"audio", "root"},
     "runtime": {"runtime", "dwindle.errors"},
-    "root": {"root", "audio"},
+    "root": {"root", "audio", "runtime"},
 }
 PACKAGE_OF = {"webrtcvad": "webrtcvad-wheels"}  # where the module's name is not the package's
 RUNTIME_MODULES = {"numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "webrtcvad"}

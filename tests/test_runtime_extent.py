@@ -1,6 +1,7 @@
 """Where words start and end, by level."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tone_model import silence, tone
@@ -16,6 +17,12 @@ def extent_s(sound, at_s, earliest_s=0.0):
 
 def test_a_word_between_silences():
     assert extent_s(np.concatenate([silence(0.3), tone(4), silence(0.3)]), 0.45) == (0.3, 0.6)
+
+
+@pytest.mark.parametrize("offset", [-0.05, 0.01, 0.3])
+def test_a_constant_offset_is_no_sound(offset):
+    sound = np.concatenate([silence(0.3), tone(4), silence(0.3)])
+    assert extent_s(sound + np.float32(offset), 0.45) == (0.3, 0.6)
 
 
 def test_a_stop_in_mid_word_is_bridged_and_a_pause_is_not():

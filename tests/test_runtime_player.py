@@ -1,6 +1,7 @@
 """Sound from files and pipes on the live path."""
 
 import io
+import struct
 import time
 
 import numpy as np
@@ -38,6 +39,28 @@ def test_a_wav_header_gives_the_rate_and_is_not_heard(tone):
     rate, heard = pcm_of(pipe)
     assert rate == 44_100
     assert np.abs(heard - tone).max() < 1e-4
+
+
+def test_what_follows_the_sound_of_a_wav_file_is_not_heard(tone):
+    pipe = io.BytesIO()
+    soundfile.write(pipe, tone, 44_100, format="WAV", subtype="PCM_16")
+    _, heard = pcm_of(io.BytesIO(pipe.getvalue() + b"id3 " * 999))
+    assert len(heard) == len(tone)
+    unstated = pipe.getvalue().replace(struct.pack("<I", 2 * len(tone)), b"\xff\xff\xff\xff")
+    assert np.array_equal(pcm_of(io.BytesIO(unstated))[1], heard)
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, 7])
+def test_a_few_samples_of_raw_pcm_are_samples_too(count):
+    assert len(pcm_of(io.BytesIO(bytes(2 * count)))[1]) == count
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "AIFF", "AU", "RF64"])
+def test_a_sound_file_in_the_pipe_is_not_taken_for_samples(tone, kind):
+    pipe = io.BytesIO()
+    soundfile.write(pipe, tone, 16_000, format=kind)
+    with pytest.raises(UserError, match="give its name instead of -"):
+        pcm_blocks(io.BytesIO(pipe.getvalue()), 16_000)
 
 
 def test_pcm_that_cannot_be_right_is_refused(tone):

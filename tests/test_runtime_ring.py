@@ -45,9 +45,18 @@ def test_a_reader_in_another_thread_gets_every_sample_in_order():
     received = []
     while ring.taken < total:
         received.append(ring.read(5.0))
+        assert len(received[-1])
     writer.join()
     assert np.array_equal(np.concatenate(received)[:, 0], np.arange(total, dtype=np.float32))
     assert ring.dropped == 0
+
+
+def test_a_block_that_was_read_before_it_was_announced_does_not_end_the_next_wait():
+    ring = SampleRing(10)
+    ring.write(np.ones((3, 1), np.float32))
+    assert len(ring.read(0)) == 3
+    ring._arrived.set()  # as a writer does that was interrupted between the samples and their announcement
+    assert ring_read_seconds(ring, 0.05) >= 0.05
 
 
 def test_an_empty_ring_gives_nothing_after_the_time():

@@ -1,5 +1,8 @@
 """Running sound to words: each once, in order, the same for any chunking, and soon."""
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -99,10 +102,15 @@ def test_the_network_rests_in_silence_and_wakes_in_time(recogniser):
 
 def test_what_is_kept_does_not_grow(recogniser):
     inference = RealTimeInference(recogniser, VoiceActivityDetector("none"))
-    sizes = []
-    for _ in range(3):
-        inference.process(np.tile(spoken("42"), 10))
-        kept = [value for value in vars(inference).values() if isinstance(value, np.ndarray)]
-        sizes.append(sum(array.size for array in kept))
-    assert max(sizes) <= 8_000 + 320
-    assert sizes[0] >= sizes[-1] - 320
+    minute = np.tile(spoken("42"), 60)
+
+    def kept_bytes() -> int:
+        inference.process(minute)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    kept_bytes()  # what is allocated once
+    tracemalloc.start()
+    first, *_, last = (kept_bytes() for _ in range(4))
+    tracemalloc.stop()
+    assert last - first < 20_000  # of 3 minutes, 5.8 MB as float32

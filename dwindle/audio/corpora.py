@@ -125,7 +125,8 @@ def words(folder: Path, seed: int = 0) -> list[Clip]:
 
 def sound_files(folder: Path) -> Iterator[Path]:
     """Every sound file below a folder, in a fixed order; none when the folder is not there."""
-    return iter(sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES))
+    named = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    return iter(sorted(path for path in named if not path.is_dir()))
 
 
 def _own_word(path: Path) -> str:

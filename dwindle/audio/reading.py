@@ -50,6 +50,11 @@ def stream_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE, block_
             raise AudioError(f"{path}: truncated: {frames_read} of {frames_expected} frames could be read")
 
 
+def native_name(path: str | os.PathLike) -> str | bytes:
+    """A file's name as soundfile takes it, which would refuse one that is not UTF-8."""
+    return os.fsencode(path) if os.name == "posix" else os.fspath(path)
+
+
 @contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
     path = Path(path)
@@ -60,7 +65,7 @@ def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty")
     try:
-        sound = soundfile.SoundFile(path)
+        sound = soundfile.SoundFile(native_name(path))
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file, whose format nothing states
         if not os.access(path, os.R_OK):
             raise AudioError(f"{path}: no permission to read it") from error

@@ -17,7 +17,8 @@ REDRAW_S = 0.1
 class Display:
     """On a terminal one line that lives; elsewhere one line per word; for programs one JSON object per word."""
 
-    def __init__(self, as_json: bool = False):
+    def __init__(self, as_json: bool = False, asks_for_sound: bool = True):
+        self._asks_for_sound = asks_for_sound  # a recording may well be silent
         self._as_json = as_json
         self._interactive = not as_json and sys.stdout.isatty()
         self._words: list[str] = []
@@ -47,7 +48,7 @@ class Display:
             if not self._losses_told:
                 self.note("some sound was lost: this computer is too busy to keep up; the summary counts how often")
             self._losses_told = samples_lost + overflows
-        if processor.muted and not self._muted_told:
+        if processor.muted and not self._muted_told and self._asks_for_sound:
             self.note("nothing but zeros comes in: is the microphone muted?")
         self._muted_told = processor.muted
         if self._interactive and time.monotonic() - self._drawn_at >= REDRAW_S:

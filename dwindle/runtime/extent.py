@@ -8,9 +8,9 @@ BRIDGED_STEPS = 8  # a stop in mid-word ("six", "eight") is quiet for less
 
 
 def powers(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Mean power of every whole step, counted back from the newest sample."""
+    """Mean power of every whole step, counted back from the newest sample; a constant offset has none."""
     step = round(STEP_S * sample_rate)
-    return np.square(samples[len(samples) % step :]).reshape(-1, step).mean(axis=1)
+    return np.square(samples[len(samples) % step :] - np.median(samples)).reshape(-1, step).mean(axis=1)
 
 
 def word_extent(levels: np.ndarray, at: int, earliest: int) -> tuple[int, int, float]:

@@ -1,5 +1,6 @@
 """Sound that is not a microphone's, sent down the same path: a file against a clock, or PCM from a pipe."""
 
+import math
 import struct
 import time
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,10 @@ from dwindle.errors import UserError
 from dwindle.runtime.ring import SampleRing
 
 BLOCK_S = 0.01  # what a sound card would deliver at a time
+HIGHEST_RATE = 192_000
+OTHER_FORMATS = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"RF64", b"RIFX")
+PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown", as programs that write to pipes mean
+UNSTATED = math.inf
 
 
 class Player:
@@ -43,15 +48,20 @@ class Player:
 
 def pcm_blocks(pipe: BinaryIO, rate: int) -> tuple[int, Iterator[np.ndarray]]:
     """16-bit mono from a pipe, raw or with the WAV header that arecord writes; (its rate, its blocks)."""
-    start = pipe.read(12)
+    start, bytes_left = pipe.read(12), UNSTATED
     if start[:4] == b"RIFF" and start[8:] == b"WAVE":
-        rate, start = _wav_rate(pipe), b""
-    return rate, _blocks(pipe, start, round(rate * BLOCK_S) * 2)
+        (rate, bytes_left), start = _wav_format(pipe), b""
+    elif start.startswith(OTHER_FORMATS):
+        raise UserError("that is a sound file, and no PCM: give its name instead of -")
+    if rate > HIGHEST_RATE:
+        raise UserError(f"a rate of {rate} Hz is above {HIGHEST_RATE} Hz")
+    return rate, _blocks(pipe, start, round(rate * BLOCK_S) * 2, bytes_left)
 
 
-def _blocks(pipe: BinaryIO, rest: bytes, size: int) -> Iterator[np.ndarray]:
-    heard = 0
-    while data := pipe.read1(size):
+def _blocks(pipe: BinaryIO, start: bytes, size: int, bytes_left: float) -> Iterator[np.ndarray]:
+    heard, rest = 0, b""
+    while data := start or pipe.read1(int(min(size, bytes_left))):
+        start, bytes_left = b"", bytes_left - len(data)
         rest += data
         whole = len(rest) // 2 * 2
         heard += whole
@@ -61,12 +71,13 @@ def _blocks(pipe: BinaryIO, rest: bytes, size: int) -> Iterator[np.ndarray]:
         raise UserError("nothing came in on standard input: arecord -f S16_LE -r 16000 | python infer.py -")
 
 
-def _wav_rate(pipe: BinaryIO) -> int:
-    """Read up to the first sample; what is not 16-bit mono PCM is refused."""
-    rate = 0
+def _wav_format(pipe: BinaryIO) -> tuple[int, float]:
+    """Read up to the first sample: the rate, and how many bytes of sound follow; only 16-bit mono PCM is taken."""
+    rate, sound_bytes = 0, UNSTATED
     while header := pipe.read(8):
         name, size = struct.unpack("<4sI", header.ljust(8, b"\0"))
         if name == b"data":
+            sound_bytes = size if 0 < size < PIPED_BYTES else UNSTATED
             break
         body = pipe.read(size + size % 2)
         if name == b"fmt " and len(body) >= 16:
@@ -75,4 +86,4 @@ def _wav_rate(pipe: BinaryIO) -> int:
                 raise UserError(f"standard input has {channels} channels of {bits} bits: arecord -f S16_LE -c 1")
     if not rate:
         raise UserError("standard input starts like a WAV file but states no format")
-    return rate
+    return rate, sound_bytes

@@ -44,7 +44,6 @@ class Recogniser:
             raise UsageError(f"--threshold {threshold:g} is outside 0 to 1")
         self.threshold = threshold
         self.words = [label for label in self.labels if label != REJECT]
-        self.blank = len(self.labels)  # the class after the labels, in the frames only
         self.frame_samples = self._checked_frame_samples()
 
     def classify(self, clip: np.ndarray) -> Answer:

@@ -32,9 +32,10 @@ class SampleRing:
 
     def read(self, timeout_s: float) -> np.ndarray:
         """All that waits, as (samples, channels); empty when nothing came within the time."""
-        if self.written == self.taken:
-            self._arrived.wait(timeout_s)
-        self._arrived.clear()
+        deadline = time.monotonic() + timeout_s
+        # an event may be left over from a block that an earlier reading took before it was announced
+        while self.written == self.taken and self._arrived.wait(max(0.0, deadline - time.monotonic())):
+            self._arrived.clear()
         capacity = len(self._samples)
         count = self.written - self.taken
         at = self.taken % capacity
