@@ -22,7 +22,7 @@ from dwindle.compress.calibration import checked
 from dwindle.compress.comparison import Measured, chosen, largest_loss, measured, table
 from dwindle.compress.distill import Ensemble, KnowledgeDistillationLoss
 from dwindle.compress.export import to_onnx
-from dwindle.compress.measure import open_session, session_reader
+from dwindle.compress.measure import file_size, open_session, session_reader
 from dwindle.compress.onnx_file import read_onnx, write_onnx
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
@@ -57,7 +57,10 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     student_path = Path(arguments.student or folder / "student.pt")
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
     if (folder / "results.json").is_file():
-        load_results(folder / "results.json")  # before the work, not after
+        rows = load_results(folder / "results.json")["rows"]  # before the work, not after
+        if arguments.resume and (done := made_before(rows, folder, student_path)):
+            print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
+            return done
     task = task_of(arguments, student.seed)
     network = task.restored(student, student_path)
     checked(task.calibration_inputs())
@@ -125,7 +128,7 @@ def report(
         row = one.as_row(parent_sha256=sha256_of(student_path), command=command_line(), seed=workshop.seed)
         if one is best:
             row |= {"note": f"{row['note']}; shipped: {reason}", "file": "quantized.onnx"}
-            row["sha256"] = sha256_of(folder / "quantized.onnx")
+            row |= {"sha256": sha256_of(folder / "quantized.onnx"), **vars(file_size(folder / "quantized.onnx"))}
         rows.append(row)
     record(folder / "results.json", task.name, rows)
     workshop.forget_everything()
@@ -135,6 +138,15 @@ def report(
         print(f"{version.name}: at worst {100 * loss:+.2f} points lost against {parent.name}, on {where}")
     print(f"\nshipped as {folder / 'quantized.onnx'}: {reason}")
     return rows
+
+
+def made_before(rows: list[dict], folder: Path, student_path: Path) -> list[dict]:
+    """The rows that this very command has recorded, as long as what it shipped is still there."""
+    origin = {"command": command_line(), "parent_sha256": sha256_of(student_path)}
+    mine = [row for row in rows if origin.items() <= row.items()]
+    shipped = folder / "quantized.onnx"
+    is_there = shipped.is_file() and sha256_of(shipped) in {row["sha256"] for row in mine}
+    return mine if is_there else []
 
 
 def ship(best: Measured, task: Task, folder: Path) -> None:

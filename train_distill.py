@@ -81,8 +81,6 @@ def train_one(
         state_path=state_path,
         log_path=Path(arguments.log_dir) / f"{folder.resolve().name}-{role}.jsonl",
     )
-    if start:
-        trainer.conditions["start_sha256"] = sha256_of(start)
     if arguments.resume and state_path.is_file():
         trainer.resume(load_safely(state_path))
     elif arguments.resume and is_made(folder / f"{role}.pt", task, trainer, teacher_sha256):

@@ -31,11 +31,13 @@ _LATENCY = {
     "required": ["median_ms", "p95_ms"],
     "additionalProperties": False,
 }
+# of each kind of row, by the script that makes it
+STAGES = {"teacher": 0, "student": 1, "distilled": 1, "pruned": 2, "structured": 2, "quantised": 2, "exported": 3}
 ROW_SCHEMA = {
     "type": "object",
     "properties": {
         "version": {"type": "string", "minLength": 1},
-        "stage": {"enum": ["teacher", "student", "distilled", "pruned", "structured", "quantised", "exported"]},
+        "stage": {"enum": list(STAGES)},
         "file": {"type": ["string", "null"]},
         "sha256": {"type": ["string", "null"]},
         "parent_sha256": {"type": ["string", "null"]},
@@ -90,12 +92,17 @@ def validate(content: Any, name: str = "results") -> None:
 
 
 def record(path: str | os.PathLike, task: str, rows: list[dict[str, Any]]) -> None:
-    """Add rows, each replacing the row of the same version; the file is written whole or left as it was."""
+    """Add rows. What an earlier run of this stage or of a later one recorded is of another model, and goes.
+
+    The file is written whole or left as it was.
+    """
     path = Path(path)
     content = load_results(path) if path.is_file() else {"format": FORMAT, "task": task, "rows": []}
     if content["task"] != task:
         raise UserError(f"{path}: holds results of task {content['task']!r}, not {task!r}: choose another --output_dir")
-    by_version = {row["version"]: row for row in content["rows"]} | {row["version"]: row for row in rows}
+    made_in = max(STAGES[row["stage"]] for row in rows)
+    kept = [row for row in content["rows"] if STAGES[row["stage"]] < made_in]
+    by_version = {row["version"]: row for row in [*kept, *rows]}
     content["rows"] = list(by_version.values())
     validate(content, str(path))
     write_json(path, content)

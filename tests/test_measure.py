@@ -74,6 +74,21 @@ def test_what_sleeps_longer_is_slower():
     assert taken["slow"].p95_ms >= taken["slow"].median_ms
 
 
+def test_every_timed_call_comes_after_one_of_its_own_kind_and_no_round_order_is_favoured():
+    """Timed right after a large model, a small one seemed a quarter slower than itself."""
+    called: list[str] = []
+    taken = latencies({name: lambda n=name: called.append(n) for name in "abc"}, rounds=30, warm_up=2)
+    pairs = list(zip(called[::2], called[1::2], strict=True))
+    assert all(first == second for first, second in pairs)
+    rounds = ["".join(first for first, _ in pairs[at : at + 3]) for at in range(0, len(pairs), 3)]
+    assert len(set(rounds)) == 6
+    assert {len(latency.times_ms) for latency in taken.values()} == {30}
+
+
+def test_one_time_is_its_own_95th_percentile():
+    assert Latency((3.0,)).as_row() == {"median_ms": 3.0, "p95_ms": 3.0}
+
+
 def test_a_pause_of_the_machine_does_not_change_the_ratio():
     busy = [1.0, 1.0, 9.0, 9.0, 9.0]
     assert Latency(tuple(busy)).speedup_over(Latency(tuple(2 * time_ms for time_ms in busy))) == 2.0

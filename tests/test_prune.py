@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from dwindle.audio.network import SpeechNet
+from dwindle.compress.distill import KnowledgeDistillationLoss
 from dwindle.compress.measure import learnt_multiply_adds, nonzeros, parameters
 from dwindle.compress.prune import hold_zeros, prune_in_steps, sparsity, without_masks
 from dwindle.compress.structured import narrowed, without_channels
@@ -55,28 +56,34 @@ class Untrained(Workshop):
     """A workshop whose fine-tuning only notes that it was asked for, and may be stopped."""
 
     def fine_tune(self, network: nn.Module, name: str, epochs: int, rate_share: float = 1.0) -> None:
-        if len(self.teacher) == 3:
+        trained = self.folder / "trained"
+        earlier = trained.read_text() if trained.is_file() else ""
+        if earlier.count("\n") == 3:
             raise KeyboardInterrupt
-        self.teacher.append(name)
+        trained.write_text(f"{earlier}{name}\n")
 
 
 def test_a_resumed_sweep_still_has_every_level(tmp_path):
     """Levels from before the stop had no row in the results."""
     task = SimpleNamespace(example_input=lambda: torch.zeros(1, 1, 8, 8))
-    rest = {"loss": None, "accelerator": None, "batch_size": 1, "learning_rate": 0.0, "seed": 0}
+    rest = {"loss": KnowledgeDistillationLoss(), "accelerator": None, "batch_size": 1, "seed": 0}
     levels: list[Version] = []
 
-    def sweep(trained: list[str], resume: bool) -> None:
-        workshop = Untrained(task, tmp_path, lambda network, path: None, teacher=trained, resume=resume, **rest)
+    def sweep(resume: bool, teacher: nn.Module | None = None, rate: float = 0.1) -> None:
+        shared = {"teacher": teacher, "resume": resume, "learning_rate": rate, **rest}
+        workshop = Untrained(task, tmp_path, lambda network, path: None, **shared)
         levels.clear()
+        (tmp_path / "trained").unlink(missing_ok=True)
         prune_in_steps(small_network(), workshop, "sweep", 0.8, 4, 1, at_each_step=levels.append)
 
     with pytest.raises(KeyboardInterrupt):
-        sweep([], resume=False)
+        sweep(resume=False)
     assert [level.name for level in levels] == ["sweep_20", "sweep_40", "sweep_60"]
-    trained_again = []
-    sweep(trained_again, resume=True)
-    assert trained_again == ["sweep-4"]
+    for otherwise in ({"rate": 0.2}, {"teacher": small_network()}):
+        with pytest.raises(UserError, match=r"was pruned with another (learning rate|teacher)"):
+            sweep(resume=True, **otherwise)
+    sweep(resume=True)
+    assert (tmp_path / "trained").read_text() == "sweep-4\n"
     assert [level.name for level in levels] == ["sweep_20", "sweep_40", "sweep_60", "sweep_80"]
     assert [level.nonzeros for level in levels] == sorted((level.nonzeros for level in levels), reverse=True)
 

@@ -76,6 +76,11 @@ def finished(killed) -> tuple[Path, list[dict]]:
     assert done.returncode == 0, done.stderr
     assert "step 1/2" not in done.stderr
     assert "step 2/2" in done.stderr
+    again = run(killed, *WHOLE, "--resume")
+    assert again.returncode == 0
+    assert "quantized.onnx is already made by this command" in again.stderr
+    assert "step" not in again.stderr
+    assert json.loads(again.stdout) == json.loads(done.stdout)
     return killed, json.loads(done.stdout)
 
 

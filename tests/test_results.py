@@ -29,6 +29,25 @@ def test_rows_are_added_and_replaced_by_version(tmp_path):
     ]  # fmt: skip
 
 
+def test_what_a_stage_makes_anew_takes_all_with_it_that_was_made_from_the_old(tmp_path):
+    path = tmp_path / "results.json"
+    record(path, "spoken_digits", [row("teacher", stage="teacher")])
+    record(path, "spoken_digits", [row("distilled student", stage="distilled")])
+    record(path, "spoken_digits", [row("student"), row("structured_35", stage="structured")])
+    record(path, "spoken_digits", [row("onnx", stage="exported"), row("onnx_int8", stage="exported")])
+
+    def versions() -> list[str]:
+        return [one["version"] for one in load_results(path)["rows"]]
+
+    assert versions() == ["teacher", "distilled student", "student", "structured_35", "onnx", "onnx_int8"]
+    record(path, "spoken_digits", [row("onnx", stage="exported")])
+    assert versions() == ["teacher", "distilled student", "student", "structured_35", "onnx"]
+    record(path, "spoken_digits", [row("student"), row("structured_30", stage="structured")])
+    assert versions() == ["teacher", "distilled student", "student", "structured_30"]
+    record(path, "spoken_digits", [row("student alone")])
+    assert versions() == ["teacher", "student alone"]
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [

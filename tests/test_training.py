@@ -55,9 +55,11 @@ def network(hidden: int = 8) -> nn.Module:
 
 def trainer(tmp_path, task=None, hidden=8, teacher=None, **recipe) -> Trainer:
     torch.manual_seed(0)
+    model = network(hidden)
+    torch.seed()  # whatever was drawn before must not matter
     return Trainer(
         task or Halves(),
-        network(hidden),
+        model,
         Recipe(**{"epochs": 6, "batch_size": 20, "learning_rate": 0.02, **recipe}),
         KnowledgeDistillationLoss(),
         Accelerator(cpu=True, dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True)),
@@ -175,7 +177,8 @@ def test_weights_that_are_no_numbers_are_never_kept(tmp_path):
         ({"epochs": 7}, "trained with epochs 6, not 7: repeat the command as it was"),
         ({"seed": 1}, "trained with seed 0, not 1"),
         ({"task": Halves(140)}, "trained with examples 120, not 140"),
-        ({"hidden": 9}, "of another network"),
+        ({"hidden": 9}, "trained with starting weights [0-9a-f]{12}, not [0-9a-f]{12}"),
+        ({"teacher": network(8)}, "trained with teacher None, not "),
     ],
 )
 def test_a_state_of_another_run_is_not_continued(tmp_path, changes, complaint):
@@ -185,6 +188,15 @@ def test_a_state_of_another_run_is_not_continued(tmp_path, changes, complaint):
     other = trainer(tmp_path, **changes)
     with pytest.raises(UserError, match=complaint):
         other.resume(load_safely(tmp_path / "state.pt"))
+
+
+def test_a_state_whose_weights_do_not_fit_is_not_continued(tmp_path):
+    run = trainer(tmp_path)
+    run._one_epoch()
+    run._save_state()
+    state = load_safely(tmp_path / "state.pt")
+    with pytest.raises(UserError, match="of another network"):
+        run.resume(state | {"model": network(9).state_dict()})
 
 
 @pytest.mark.parametrize("content", [[1], {"format": "other"}, {"format": "dwindle-training-1", "conditions": {}}])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from dwindle.checkpoint import load_safely, save_tensors
+from dwindle.compress.training import fingerprint
 from dwindle.compress.version import Version
 from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError
@@ -113,7 +114,8 @@ def prune_in_steps(
 ) -> Version:
     """Prune a copy of the network, fine-tuning after each step; stopped at any moment, it can be resumed."""
     network = copy.deepcopy(network)
-    conditions = {"target": target_sparsity, "steps": steps, "epochs": epochs_per_step, "from": fingerprint(network)}
+    conditions = {"target": target_sparsity, "steps": steps, "epochs": epochs_per_step, "student": fingerprint(network)}
+    conditions |= workshop.conditions
     pruner = MagnitudePruner(network, target_sparsity, steps)
     for number in range(1, steps + 1):
         state_path = workshop.folder / f".pruning-{name}-{number}.pt"
@@ -134,11 +136,6 @@ def prune_in_steps(
             at_each_step(workshop.finished(level, "pruned", bare, _note(bare, number, epochs_per_step), timed))
     pruner.remove()
     return workshop.finished(name, "pruned", network, _note(network, steps, epochs_per_step), timed)
-
-
-def fingerprint(network: nn.Module) -> float:
-    """A number that two different sets of weights are most unlikely to share."""
-    return float(sum(parameter.detach().double().abs().sum() for parameter in network.parameters()))
 
 
 def _note(network: nn.Module, steps: int, epochs: int) -> str:

@@ -1,5 +1,6 @@
 """Training: one loop for teacher and student, on one process or many, that can be killed and resumed at any moment."""
 
+import hashlib
 import json
 import math
 import sys
@@ -55,6 +56,7 @@ class Trainer:
         state_path: Path | None = None,
         log_path: Path | None = None,
     ) -> None:
+        torch.manual_seed(recipe.seed)  # the sampler draws its own seed from this one
         self.task, self.recipe, self.loss, self.accelerator = task, recipe, loss, accelerator
         self.name, self.state_path, self.log_path = name, state_path, log_path
         with accelerator.local_main_process_first():  # the others find the recordings decoded
@@ -67,6 +69,10 @@ class Trainer:
         self.average = AveragedModel(self.plain, multi_avg_fn=_moving_average(recipe.averaging))
         # what a saved state must agree with to be continued
         self.conditions = {**asdict(recipe), "task": task.name, "examples": len(batches.dataset)}
+        self.conditions |= {
+            "starting weights": fingerprint(model),
+            "teacher": fingerprint(teacher) if teacher else None,
+        }
         if teacher is not None:
             self.conditions |= {"temperature": loss.temperature, "alpha": loss.alpha}
         self.epoch, self.best_accuracy, self.best_epoch = 0, -1.0, 0
@@ -204,11 +210,12 @@ class Trainer:
         """Go on from a state that an earlier run of the same recipe saved."""
         if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
             raise UserError(f"{self.state_path}: not a training state: remove it, or start without --resume")
-        saved = state.get("conditions", state.get("recipe", {}))
-        for condition, value in self.conditions.items():
-            if saved.get(condition, value) != value:
+        saved = state.get("conditions", {})
+        for condition in saved | self.conditions:
+            then, now = saved.get(condition), self.conditions.get(condition)
+            if then != now:
                 raise UserError(
-                    f"{self.state_path}: was trained with {condition} {saved[condition]}, not {value}: "
+                    f"{self.state_path}: was trained with {condition} {then}, not {now}: "
                     "repeat the command as it was, or start anew without --resume"
                 )
         try:
@@ -237,6 +244,15 @@ def reader(model: nn.Module, device: torch.device | str = "cpu") -> Callable[[Te
         return (outputs[0] if isinstance(outputs, tuple) else outputs).float().cpu()
 
     return read
+
+
+def fingerprint(network: nn.Module) -> str:
+    """The same for the same weights, and for no others."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:

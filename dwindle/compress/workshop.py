@@ -11,7 +11,7 @@ from torch import nn
 from dwindle.checkpoint import load_safely
 from dwindle.compress import measure
 from dwindle.compress.distill import KnowledgeDistillationLoss
-from dwindle.compress.training import Recipe, Trainer
+from dwindle.compress.training import Recipe, Trainer, fingerprint
 from dwindle.compress.version import Version
 
 WEIGHT_AVERAGING = 0.98  # fine-tuning is short: a longer memory would hold on to where it started
@@ -31,6 +31,18 @@ class Workshop:
     learning_rate: float
     seed: int
     resume: bool
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """How it fine-tunes; a state that was reached otherwise is not gone on from."""
+        return {
+            "learning rate": self.learning_rate,
+            "batch size": self.batch_size,
+            "seed": self.seed,
+            "teacher": fingerprint(self.teacher) if self.teacher else None,
+            "temperature": self.loss.temperature,
+            "alpha": self.loss.alpha,
+        }
 
     def fine_tune(self, network: nn.Module, name: str, epochs: int, rate_share: float = 1.0) -> None:
         """Train the network a little more; its weights are then the best of these epochs. A kill costs one epoch."""

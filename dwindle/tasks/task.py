@@ -73,7 +73,7 @@ class Task(ABC):
         try:
             network = self.rebuild(checkpoint.arguments)
             network.load_state_dict(checkpoint.weights)
-        except (RuntimeError, TypeError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise UserError(f"{path}: its weights do not fit the network that it names: train it again") from error
         return network
 
