@@ -142,8 +142,8 @@ def report(
 
 def made_before(rows: list[dict], folder: Path, student_path: Path) -> list[dict]:
     """The rows that this very command has recorded, as long as what it shipped is still there."""
-    origin = {"command": command_line(), "parent_sha256": sha256_of(student_path)}
-    mine = [row for row in rows if origin.items() <= row.items()]
+    origin = (command_line().replace(" --resume", ""), sha256_of(student_path))
+    mine = [row for row in rows if (row["command"].replace(" --resume", ""), row.get("parent_sha256")) == origin]
     shipped = folder / "quantized.onnx"
     is_there = shipped.is_file() and sha256_of(shipped) in {row["sha256"] for row in mine}
     return mine if is_there else []

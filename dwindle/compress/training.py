@@ -69,12 +69,9 @@ class Trainer:
         self.average = AveragedModel(self.plain, multi_avg_fn=_moving_average(recipe.averaging))
         # what a saved state must agree with to be continued
         self.conditions = {**asdict(recipe), "task": task.name, "examples": len(batches.dataset)}
-        self.conditions |= {
-            "starting weights": fingerprint(model),
-            "teacher": fingerprint(teacher) if teacher else None,
-        }
+        self.conditions |= {"starting weights": fingerprint(model), "teacher": None}
         if teacher is not None:
-            self.conditions |= {"temperature": loss.temperature, "alpha": loss.alpha}
+            self.conditions |= {"teacher": fingerprint(teacher), "temperature": loss.temperature, "alpha": loss.alpha}
         self.epoch, self.best_accuracy, self.best_epoch = 0, -1.0, 0
         self.best_weights: dict[str, Tensor] = {}
 
