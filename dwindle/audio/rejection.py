@@ -1,11 +1,12 @@
 """The calibrated way to say "that was none of the words": a threshold on the best word's probability."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from dwindle.scores import Score
+from dwindle.scores import Score, score_by_speaker
 
 ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets through
 
@@ -37,6 +38,6 @@ def calibrated_threshold(words: Heard) -> float:
     return float(ordered[accepted - 1])
 
 
-def rejected(heard: Heard, threshold: float) -> Score:
+def rejected(heard: Heard, threshold: float, speakers: Sequence[str]) -> Score:
     """How many clips fall below the threshold; for clips that hold no word of ours, that is right."""
-    return Score(int((heard.probabilities < threshold).sum()), len(heard.probabilities))
+    return score_by_speaker((heard.probabilities < threshold).tolist(), speakers)

@@ -21,7 +21,7 @@ from dwindle.audio.sets import HeardClips
 from dwindle.audio.store import ClipStore
 from dwindle.audio.strings import StringMaker
 from dwindle.catalogue import DATA_SETS
-from dwindle.scores import Score
+from dwindle.scores import Score, score_by_speaker
 from dwindle.tasks.task import Batch, Judged, Reader, Task
 
 TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
@@ -186,9 +186,9 @@ class SpokenWords(Task):
             words, others = heard[name].only(are_words), heard[name].only(~are_words)
             if are_words.any():
                 right = words.words == self._wanted(clips)[are_words]
-                scores[name] = Score(int(right.sum()), len(right))
+                scores[name] = score_by_speaker(right.tolist(), _only(clips.speakers, are_words))
             if not are_words.all():
-                scores[f"{name}_rejected"] = rejected(others, threshold)
+                scores[f"{name}_rejected"] = rejected(others, threshold, _only(clips.speakers, ~are_words))
         return scores
 
     def _threshold(self, calibrating: Heard) -> float:
@@ -201,3 +201,7 @@ class SpokenWords(Task):
     def _heard(self, read: Reader, clips: HeardClips) -> Heard:
         logits = torch.cat([read(part) for part in clips.audio.split(READ_BATCH)])
         return best_words(logits, self.reject_class)
+
+
+def _only(names: list[str], chosen: Tensor) -> list[str]:
+    return [name for name, wanted in zip(names, chosen.tolist(), strict=True) if wanted]
