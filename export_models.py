@@ -66,7 +66,7 @@ def main() -> None:
     checkpoint_path = chosen_checkpoint(arguments.checkpoint, folder)
     checkpoint = load_checkpoint(checkpoint_path, arguments.task)
     quantised = None if arguments.float_only else matching_quantised(arguments.quantized, checkpoint_path)
-    task = task_of(arguments, checkpoint.seed)
+    task = task_of(arguments, checkpoint)
     model = task.restored(checkpoint, checkpoint_path).eval()
     origin = {
         "task": task.name,

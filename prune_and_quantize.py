@@ -61,7 +61,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         if arguments.resume and (done := made_before(rows, folder, student_path)):
             print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
             return done
-    task = task_of(arguments, student.seed)
+    task = task_of(arguments, student)
     network = task.restored(student, student_path)
     checked(task.calibration_inputs())
     workshop = open_workshop(arguments, task, folder, student.seed)
@@ -82,6 +82,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
             metrics={"note": version.note},
             corpora=student.corpora,
             parent_sha256=sha256_of(student_path),
+            held_out_speaker=student.held_out_speaker,
         ).save(folder / file)
 
     sparsity, steps, epochs = arguments.target_sparsity, arguments.steps, arguments.epochs_per_step

@@ -41,7 +41,7 @@ def main() -> None:
         load_checkpoint(path, arguments.task)  # likewise
     if arguments.start_from:
         load_checkpoint(arguments.start_from)
-    task = task_of(arguments, arguments.seed)
+    task = task_of(arguments)
     teacher, teacher_sha256 = None, None
     if arguments.alpha > 0:
         if not arguments.teacher:
@@ -121,6 +121,7 @@ def write_checkpoint(
         metrics={**metrics, "conditions": trainer.conditions, "scores": score_rows},
         corpora=list(task.corpora),
         parent_sha256=teacher_sha256,
+        held_out_speaker=arguments.hold_out_speaker,
     )
     folder = Path(arguments.output_dir)
     sha256 = checkpoint.save(folder / f"{role}.pt")

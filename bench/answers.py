@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dwindle.audio import SAMPLE_RATE
+from dwindle.audio import SAMPLE_RATE, corpora
 from dwindle.audio.corpora import REJECT
 from dwindle.audio.frontend import HOP_SAMPLES, MEL_BANDS, LogMel
 from dwindle.audio.rejection import best_words
@@ -45,7 +45,9 @@ def main() -> None:
     parser.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
     parser.add_argument("--output", type=Path, default=Path("logs/answers.json"))
     arguments = parser.parse_args()
-    task = open_task("spoken_digits", TaskOptions(data_directory(arguments.data_dir), corpora=JUDGED))
+    data_dir = data_directory(arguments.data_dir)
+    there = tuple(name for name in JUDGED if getattr(corpora, name)(data_dir)) or JUDGED
+    task = open_task("spoken_digits", TaskOptions(data_dir, corpora=there))
     answered = [answers_of(path, task) for path in arguments.models]
     sets = {**task.data.validation, **task.data.tests}
     content = {

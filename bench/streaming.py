@@ -34,7 +34,7 @@ from dwindle.audio.reading import read_audio
 from dwindle.data import data_directory
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
 from dwindle.errors import run
-from dwindle.files import write_json
+from dwindle.files import sha256_of, write_json
 from dwindle.runtime.event import WordEvent
 from dwindle.runtime.recogniser import Recogniser
 from dwindle.runtime.stream import RealTimeInference
@@ -185,7 +185,8 @@ def main() -> None:
     inference = RealTimeInference(recogniser, VoiceActivityDetector(arguments.vad, recogniser.sample_rate))
     data_dir = data_directory(arguments.data_dir)
     made = suites(data_dir, arguments.split, 0.2 if arguments.quick else 1.0)
-    report: dict[str, Any] = {"threshold": recogniser.threshold, "split": arguments.split}
+    report: dict[str, Any] = {"model_sha256": sha256_of(arguments.model)}
+    report |= {"threshold": recogniser.threshold, "split": arguments.split}
 
     report["streams"] = [measured(name, streams, inference) for name, streams in made.items()]
     print_table("Dwindle", report["streams"])

@@ -107,7 +107,7 @@ def measure(arguments: argparse.Namespace) -> dict:
     order = np.random.default_rng(0).permutation(len(task.data.training))
     whole = task.data
     some = whole.training.subset(order[: arguments.clips])
-    task = SpokenWords(task.name, task.labels, lambda: replace(whole, training=some), task.corpora)
+    task = SpokenWords(task.name, task.labels, lambda: replace(whole, training=some))
     watch = Stopwatch()
     if arguments.contender == "plain loop":
         noises = task.data.noises or some

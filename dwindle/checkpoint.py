@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 import warnings
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Checkpoint:
     corpora: list[str] = field(default_factory=list)
     command: str = field(default_factory=command_line)
     parent_sha256: str | None = None  # of the checkpoint that this one was made from
+    held_out_speaker: str | None = None  # whom training never heard
 
     def save(self, path: str | os.PathLike) -> str:
         """Write the file whole; returns its SHA-256."""
@@ -47,10 +48,6 @@ class Checkpoint:
         save_tensors(path, {"format": FORMAT, **content})
         return sha256_of(path)
 
-    def describe(self) -> dict[str, Any]:
-        """Everything but the weights."""
-        return {name: value for name, value in asdict(self).items() if name != "weights"}
-
 
 def load_checkpoint(path: str | os.PathLike, task: str | None = None) -> Checkpoint:
     """Read a checkpoint; a truncated, foreign or hostile file, or one of another task, gives one clear line."""
@@ -58,6 +55,7 @@ def load_checkpoint(path: str | os.PathLike, task: str | None = None) -> Checkpo
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path}: not a checkpoint of this project")
     try:
+        content = {"held_out_speaker": None, **content}  # older files do not name one
         checkpoint = Checkpoint(**{name: content[name] for name in (f.name for f in fields(Checkpoint))})
     except KeyError as error:
         raise UserError(f"{path}: an incomplete checkpoint: {error.args[0]} is missing") from error

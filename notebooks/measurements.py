@@ -56,7 +56,7 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
     return Measurements(
         rows=rows,
         exported=_json(artifacts_dir / "export_results.json"),
-        streaming=_json(logs_dir / "streaming.json"),
+        streaming=_streaming(logs_dir / "streaming.json", rows),
         answers=_answers(logs_dir / "answers.json", rows),
         curves={name: epochs for name, epochs in curves.items() if epochs},
         distillation=_json(ablation / "scores.json"),
@@ -85,6 +85,13 @@ def _answers(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     if answers["models"][0]["sha256"] not in known:
         return None
     return answers | {"models": [model for model in answers["models"] if model["sha256"] in known]}
+
+
+def _streaming(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Only of a model that the rows describe, likewise."""
+    streaming = _json(path)
+    known = {row["sha256"] for row in rows if "sha256" in row}
+    return streaming if streaming and streaming.get("model_sha256") in known else None
 
 
 def _epochs(path: Path) -> list[dict[str, Any]]:

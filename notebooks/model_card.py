@@ -26,6 +26,7 @@ CHOSEN_BY = {
     "wake_words_validation",
     "noise_validation",
 }
+MADE_FROM_CHOSEN_BY = ("noise_20_db", "noise_10_db", "noise_0_db")  # the same clips, in the same noise
 
 
 def main() -> None:
@@ -65,7 +66,7 @@ def scores_table(scores: dict[str, dict[str, Any]]) -> str:
     lines = [
         [
             set_title(name),
-            "choices were made by it" if name.removesuffix("_rejected") in CHOSEN_BY else "reported only",
+            use(name),
             f"{scores[name]['correct']:,} of {scores[name]['count']:,}",
             short_score(scores[name]),
         ]
@@ -74,10 +75,18 @@ def scores_table(scores: dict[str, dict[str, Any]]) -> str:
     return table(["data set", "use", "right", "% (95% interval)"], lines, left_columns=2)
 
 
+def use(name: str) -> str:
+    """What a data set was there for."""
+    if name in MADE_FROM_CHOSEN_BY:
+        return "made from clips that choices were made by"
+    return "choices were made by it" if name.removesuffix("_rejected") in CHOSEN_BY else "reported only"
+
+
 def speakers_text(found: Measurements) -> str:
     """How evenly voices are understood: of those heard in training, of those held out, of all others."""
     lines = []
-    if found.answers:
+    answered = found.answers["clips"] if found.answers else {}
+    if "fsdd_test" in answered:
         for speaker, score in sorted(right_by_speaker(found.answers, "fsdd_test").items()):
             lines.append([f"FSDD, {speaker}", "heard in training", *_cells(score)])
     for speaker, row in sorted((found.held_out or {}).items()):
@@ -87,7 +96,7 @@ def speakers_text(found: Measurements) -> str:
     if not lines:
         return ""
     text = table(["voice", "", "right", "% (95% interval)"], lines, left_columns=2)
-    if found.answers:
+    if "unseen_speakers" in answered:
         missed = Counter(
             score.count - score.correct for score in right_by_speaker(found.answers, "unseen_speakers").values()
         )

@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,7 @@ def test_what_is_saved_is_what_is_loaded(checkpoint, tmp_path):
     digest = checkpoint.save(tmp_path / "deep" / "model.pt")
     assert digest == sha256_of(tmp_path / "deep" / "model.pt")
     loaded = load_checkpoint(tmp_path / "deep" / "model.pt", "spoken_digits")
-    assert loaded.describe() == checkpoint.describe()
-    assert "weights" not in loaded.describe()
+    assert replace(loaded, weights={}) == replace(checkpoint, weights={})
     assert {name: tensor.tolist() for name, tensor in loaded.weights.items()} == {
         name: tensor.tolist() for name, tensor in checkpoint.weights.items()
     }

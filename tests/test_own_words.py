@@ -33,7 +33,7 @@ def options(words_dir: Path | None, **more) -> TaskOptions:
 def test_any_words_formats_and_rates_become_a_task(tmp_path):
     task = open_task("own_words", options(write_words(tmp_path / "mine", "yes", "no", "größer", "_reject_")))
     assert task.labels == ("größer", "no", "yes", REJECT)
-    assert task.corpora == ("mine",)
+    assert task.corpora == ("own_words",)
     assert set(task.data.validation) == {"validation"}
     batch = task.augment(next(iter(task.training_batches(16))))
     model, arguments = task.build("student", width=8)

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 SETS = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_db", "other_words_test_rejected")
 SHIPPED_MS = {"1_threads": {"median_ms": 0.55, "p95_ms": 0.67}}
 TIMES_MS = {"onnx": 0.7, "onnx_int8": 0.5}
+STREAMED = {"model_sha256": "of-the-file"}
 LIVE = {"streams": "unseen speakers, gaps 0.2-1 s", "latency_median_ms": 44.4, "latency_p95_ms": 150.0}
 
 
@@ -135,7 +136,7 @@ def test_a_changed_number_changes_the_tables(folders):
 
 
 def test_the_tables_hold_every_version_once_and_the_figures_of_the_files(folders):
-    write_json(folders[1] / "streaming.json", {"streams": [{"streams": "other"}, LIVE]})
+    write_json(folders[1] / "streaming.json", STREAMED | {"streams": [{"streams": "other"}, LIVE]})
     text = results(load_measurements(*folders))
     versions = [line.split("|")[1].strip() for line in text.splitlines() if line.count("|") == 9][2:]
     assert versions == ["teacher", "distilled student", "pruned", "**onnx_int8.onnx (ONNX, what ships)**"]
@@ -146,8 +147,12 @@ def test_the_tables_hold_every_version_once_and_the_figures_of_the_files(folders
     assert "| size | 720 KB | 106 kB |" in text
     assert "| speed-up from INT8 | 1.45× | 1.40× |" in text
     assert "Chip 9" in text
-    write_json(folders[1] / "streaming.json", {"streams": [LIVE | {"latency_median_ms": -75.0}]})
+    before = {"streams": [LIVE | {"latency_median_ms": -75.0}]}
+    write_json(folders[1] / "streaming.json", STREAMED | before)
     assert "| 75 ms before the word's last sample; 95% within" in results(load_measurements(*folders))
+    for other in (before, before | {"model_sha256": "of-an-earlier-release"}):
+        write_json(folders[1] / "streaming.json", other)
+        assert f"| latency, live | 145 ms | {UNKNOWN} |" in results(load_measurements(*folders))
 
 
 def test_another_width_stands_beside_the_release(folders):

@@ -102,6 +102,15 @@ def test_phrases_name_every_word_and_are_the_same_again(monkeypatch, tmp_path):
     assert ((seconds > 0.3) & (seconds < 4)).all()
 
 
+def test_a_model_names_what_it_heard_and_not_what_it_might_have_heard(tiny):
+    assert opened(tiny, "fsdd").corpora == ("fsdd", "noise")
+    task = opened(tiny, "fsdd", "speech_commands")
+    said = task.metadata(lambda audio: torch.zeros(len(audio), len(task.labels)))["licence"]
+    licences = dict(part.split(": ") for part in said.split("; "))
+    assert licences == {"fsdd": "CC BY-SA 4.0", "noise": "CC BY", **dict.fromkeys(task.corpora[2:], "CC BY 4.0")}
+    assert task.corpora == ("fsdd", "noise", "other_words", "speech_commands")
+
+
 def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):
     task = opened(tiny, "fsdd")
     batches = []

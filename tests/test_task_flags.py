@@ -8,7 +8,7 @@ import pytest
 import export_models
 import prune_and_quantize
 from dwindle.checkpoint import Checkpoint
-from dwindle.errors import UserError
+from dwindle.errors import UsageError, UserError
 from dwindle.tasks import TASKS, TaskOptions, open_task
 from dwindle.tasks.flags import add_task_flags, task_of
 
@@ -17,12 +17,13 @@ LABELS = [*"0123456789", "reject"]
 
 def flags(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
+    parser.set_defaults(seed=0)
     add_task_flags(parser.add_argument_group("data"))
     return parser.parse_args(words)
 
 
 def test_the_default_task_is_opened_without_any_data(tmp_path):
-    task = task_of(flags("--data_dir", str(tmp_path / "nowhere")), seed=0)
+    task = task_of(flags("--data_dir", str(tmp_path / "nowhere")))
     assert (task.name, list(task.labels)) == ("spoken_digits", LABELS)
     assert task.build("student")[0].attention.in_channels == 80
 
@@ -43,22 +44,26 @@ def test_a_later_stage_parts_the_clips_with_the_seed_of_training(tmp_path, monke
     task = open_task("spoken_digits", TaskOptions(tmp_path))
     network, arguments = task.build("student", 8)
     student = Checkpoint("spoken_digits", LABELS, "student", "trained", arguments, network.state_dict(), seed=7)
+    student.held_out_speaker = "theo"
     student.save(tmp_path / "student.pt")
-    seeds = []
+    asked = []
 
     class Stop(Exception):
         pass
 
-    def opened(arguments: argparse.Namespace, seed: int) -> None:
-        seeds.append(seed)
+    def opened(name: str, options: TaskOptions) -> None:
+        asked.append((options.seed, options.hold_out_speaker))
         raise Stop
 
-    monkeypatch.setattr(script, "task_of", opened)
+    monkeypatch.setattr("dwindle.tasks.flags.open_task", opened)
     line = [script.__name__, flag, str(tmp_path / "student.pt"), "--output_dir", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", line)
     with pytest.raises(Stop):
         script.main()
-    assert seeds == [7]
+    assert asked == [(7, "theo")]
+    monkeypatch.setattr(sys, "argv", [*line, "--hold_out_speaker", "lucas"])
+    with pytest.raises(UsageError, match="the checkpoint has heard that speaker"):
+        script.main()
 
 
 def test_naming_the_words_reads_no_sound(tmp_path):
@@ -67,7 +72,7 @@ def test_naming_the_words_reads_no_sound(tmp_path):
             path = tmp_path / "mine" / word / f"{take}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"not a sound file")
-    task = task_of(flags("--task", "own_words", "--words_dir", str(tmp_path / "mine")), seed=0)
+    task = task_of(flags("--task", "own_words", "--words_dir", str(tmp_path / "mine")))
     assert task.labels == ("left", "right", "reject")
     with pytest.raises(UserError, match="not a sound file"):
         _ = task.data

@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from dwindle.checkpoint import Checkpoint
 from dwindle.data import data_directory
+from dwindle.errors import UsageError
 from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
 from dwindle.tasks.task import Task
 
@@ -16,13 +18,16 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--words_dir", metavar="FOLDER", help="your own words, a folder of recordings each")
 
 
-def task_of(arguments: argparse.Namespace, seed: int) -> Task:
-    """The task that the flags name. A later stage gives the seed of the checkpoint, else it would part clips anew."""
+def task_of(arguments: argparse.Namespace, made_from: Checkpoint | None = None) -> Task:
+    """The task that the flags name. A later stage names its checkpoint: clips are parted as they were in training."""
+    wanted = arguments.hold_out_speaker
+    if made_from and wanted and wanted != made_from.held_out_speaker:
+        raise UsageError(f"--hold_out_speaker {wanted}: the checkpoint has heard that speaker: train one that has not")
     options = TaskOptions(
         data_dir=data_directory(arguments.data_dir),
         corpora=tuple(arguments.corpora) if arguments.corpora else None,
-        hold_out_speaker=arguments.hold_out_speaker,
+        hold_out_speaker=made_from.held_out_speaker if made_from else wanted,
         words_dir=Path(arguments.words_dir) if arguments.words_dir else None,
-        seed=seed,
+        seed=made_from.seed if made_from else arguments.seed,
     )
     return open_task(arguments.task, options)

@@ -23,8 +23,7 @@ def open_task(options: TaskOptions) -> SpokenWords:
         raise UserError(f"{options.words_dir}: too few recordings to set some aside for validation: add more")
     if untaught := sorted(set(own_words) - heard_in[TRAIN]):
         raise UserError(f"{options.words_dir}: too few recordings of {untaught[0]!r} to train on: add more")
-    name = options.words_dir.resolve().name
-    return SpokenWords("own_words", (*own_words, REJECT), lambda: _load(options, clips), (name,))
+    return SpokenWords("own_words", (*own_words, REJECT), lambda: _load(options, clips))
 
 
 def _load(options: TaskOptions, clips: list[Clip]) -> SpokenData:

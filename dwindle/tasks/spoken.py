@@ -34,7 +34,12 @@ MADE_UP_LOGIT = 8.0  # about as certain as a teacher is of a clear word
 CLIPS_PER_STRING = 3  # in a training batch
 STRING_LOSS_WEIGHT = 1.0
 READ_BATCH = 256
-OTHER_LICENCES = {"negatives": "CC BY 4.0 and Apache-2.0"}  # of corpora that nobody fetches
+OTHER_LICENCES = {  # of what nobody fetches
+    "other_words": "CC BY 4.0",
+    "wake_words": "Apache-2.0",
+    "noise": "CC BY",
+    "own_words": "of the recordings",
+}
 REPEATED = {"other_words": 3, "fsdd": 2}  # in an epoch: few real voices say none of the words
 
 
@@ -56,16 +61,19 @@ class SpokenWords(Task):
     inputs: ClassVar = {"audio": {0: "batch", 1: "samples"}}
     outputs: ClassVar = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
 
-    def __init__(
-        self, name: str, labels: tuple[str, ...], load: Callable[[], SpokenData], corpora: tuple[str, ...]
-    ) -> None:
-        self.name, self.labels, self.corpora, self.load = name, labels, corpora, load
+    def __init__(self, name: str, labels: tuple[str, ...], load: Callable[[], SpokenData]) -> None:
+        self.name, self.labels, self.load = name, labels, load
         self.class_numbers = {label: number for number, label in enumerate(labels)}
 
     @cached_property
     def data(self) -> SpokenData:
         """Loaded when first asked for: who only builds a network needs no recordings."""
         return self.load()
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """What training hears, and not what it would hear if all of it were on the disk."""
+        return tuple(sorted({clip.corpus for clip in self.data.training.clips}))
 
     @cached_property
     def targets(self) -> np.ndarray:
@@ -161,7 +169,7 @@ class SpokenWords(Task):
             "sample_rate": str(SAMPLE_RATE),
             "window_samples": str(WINDOW_SAMPLES),
             "threshold": f"{self.calibrate(read):.6f}",
-            "licence": "; ".join(f"{name}: {licence}" for name, licence in licences.items()) or "of the recordings",
+            "licence": "; ".join(f"{name}: {licence}" for name, licence in licences.items()),
         }
 
     def trial_inputs(self, count: int) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ def open_task(options: TaskOptions) -> SpokenWords:
         raise UsageError(f"unknown corpus {unknown[0]!r}: choose from {', '.join(CORPORA)}")
     if options.words_dir:
         raise UsageError("--words_dir belongs to --task own_words")
-    return SpokenWords("spoken_digits", LABELS, lambda: _load(options, chosen), tuple(chosen))
+    return SpokenWords("spoken_digits", LABELS, lambda: _load(options, chosen))
 
 
 def _load(options: TaskOptions, chosen: tuple[str, ...]) -> SpokenData:
