@@ -45,8 +45,8 @@ def results(found: Measurements) -> str:
         "## Results",
         versions_table(found),
         f"Accuracy in percent with its 95% interval: {counts(found)}.\n"
-        "A voice's clips count together. FSDD's six voices are heard in training. The unseen speakers are not, but the\n"
-        "best epoch and what ships were chosen by their clips, which are also those in noise.\n"
+        "FSDD's six voices are heard in training. The unseen speakers are not, but the best epoch and what ships were\n"
+        "chosen by their clips, which are also those in noise.\n"
         "Sizes are those of ONNX files, or of the checkpoint where no time stands. Time is that of ONNX Runtime\n"
         f"for one second of sound: median, one thread{machine(found)}.",
         "The figures that the specification names, and ours:",
