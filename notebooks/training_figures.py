@@ -21,7 +21,7 @@ def training_curves(found: Measurements) -> Figure:
         losses.plot(epochs, [row["loss"] for row in rows], **look(number), ms=4, label=name)
         accuracies.plot(epochs, shares, **look(number), ms=4, label=name)
         accuracies.fill_between(epochs, low, high, color=COLOURS[number % len(COLOURS)], alpha=0.15, lw=0)
-    losses.set(xlabel="epoch", ylabel="training loss", title="Loss, on augmented clips")
+    losses.set(xlabel="epoch", ylabel="loss of isolated clips", title="Loss in training; a teacher adds its own")
     accuracies.set(xlabel="epoch", ylabel="validation accuracy (%)", title="Accuracy, with 95% intervals")
     accuracies.legend(title="run", loc="lower right")
     for axes in (losses, accuracies):

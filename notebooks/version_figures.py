@@ -65,7 +65,7 @@ def latency(found: Measurements) -> Figure:
             axes.text(0.02 * max(p95s), place, f"{median:.2f}", va="center", fontsize=8)
         axes.set_title(title)
         axes.grid(axis="y", visible=False)
-    panels[-1, 0].set_xlabel("milliseconds for one second of sound, one thread")
+        axes.set_xlabel("milliseconds for one second of sound, one thread")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 

@@ -24,16 +24,16 @@ def confusion(found: Measurements) -> Figure:
     answers = needed(found, "unseen_speakers")
     counts = confusions(answers, "unseen_speakers")
     labels = answers["labels"]
-    said = sorted({pair[0] for pair in counts})
-    table = np.array([[counts[row, column] for column in range(len(labels))] for row in said])
-    wrong = np.array([[0 if row == column else counts[row, column] for column in range(len(labels))] for row in said])
+    said = sorted({number for pair in counts for number in pair})  # the most probable word is never "reject"
+    table = np.array([[counts[row, column] for column in said] for row in said])
+    wrong = np.array([[0 if row == column else counts[row, column] for column in said] for row in said])
     figure, axes = new_figure(figsize=(6.6, 6))
     image = axes.imshow(np.ma.masked_equal(wrong, 0), cmap="Oranges")
     for (row, column), count in np.ndenumerate(table):
         if count:
             dark = wrong[row, column] > 0.6 * wrong.max()
             axes.text(column, row, count, ha="center", va="center", fontsize=9, color="white" if dark else "black")
-    axes.set_xticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(said)), [labels[number] for number in said])
     axes.set_yticks(range(len(said)), [labels[number] for number in said])
     axes.set(xlabel="heard", ylabel="said", title=f"Unseen speakers ({table.sum():,} clips): what is taken for what")
     axes.tick_params(axis="x", rotation=45)

@@ -13,6 +13,10 @@ import pytest
 import soundfile
 from tiny_corpus import chord
 
+from dwindle.audio.network import SpeechNet
+from dwindle.compress.measure import parameters
+from dwindle.tasks.spoken import STUDENT
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "your_own_words.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
@@ -62,6 +66,11 @@ def test_the_page_shows_every_stage_and_every_way_to_listen():
     for part in (*("fetch", "train_distill.py", "prune_and_quantize.py", "export_models.py", "infer.py"), "--mic"):
         assert any(part in command for command in COMMANDS), part
     assert all(any(number in command for command in COMMANDS) for number in FEWER)
+
+
+def test_the_page_states_the_size_of_the_network_that_it_makes():
+    network = SpeechNet(classes=len(WORDS), **STUDENT)
+    assert f"student: {parameters(network):,} parameters" in PAGE
 
 
 @pytest.mark.slow

@@ -95,7 +95,7 @@ function drawConfusion() {
     if (!cells.has(key)) cells.set(key, []);
     cells.get(key).push(clip);
   });
-  const rows = [...new Set(said)].sort((a, b) => a - b), all = answers.labels.map((_, number) => number);
+  const rows = [...new Set(said)].sort((a, b) => a - b), all = [...new Set([...said, ...heard])].sort((a, b) => a - b);
   const most = Math.max(1, ...[...cells].filter(([key]) => key.split(",")[0] !== key.split(",")[1]).map(([, clips]) => clips.length));
   const head = `<thead><tr><th scope="col">said</th>${all.map((column) => `<th scope="col">${inLabel(column)}</th>`).join("")}</tr></thead>`;
   const body = rows.map((row) => `<tr><th scope="row">${inLabel(row)}</th>` + all.map((column) => {
