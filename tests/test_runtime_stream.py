@@ -113,4 +113,4 @@ def test_what_is_kept_does_not_grow(recogniser):
     tracemalloc.start()
     first, *_, last = (kept_bytes() for _ in range(4))
     tracemalloc.stop()
-    assert last - first < 20_000  # of 3 minutes, 5.8 MB as float32
+    assert last - first < 100_000  # what Python keeps of its own; 3 minutes of sound are 5.8 MB
