@@ -14,6 +14,7 @@ import pytest
 from dwindle.audio import SAMPLE_RATE
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch and its children start; one test runs on each core
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # several threads on a shared core: whoever waits makes room
 hypothesis.settings.register_profile("dwindle", deadline=None, derandomize=True)  # a red run can be repeated
 hypothesis.settings.load_profile("dwindle")
 

@@ -102,7 +102,7 @@ def wait_for(condition, process: subprocess.Popen, longest_s: float = 120) -> No
 @pytest.mark.slow
 def test_two_processes_reach_what_one_reaches(tmp_path, data):
     """The same batches, each shared by two; only the draws of the augmentation differ."""
-    epochs, curves = 12, []
+    epochs, curves = 9, []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
         folder.mkdir()
