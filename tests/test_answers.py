@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tiny_corpus import ROOT, environment, write_fsdd
+from script_process import ROOT
+from tiny_corpus import environment, write_fsdd
 
 from bench.answers import BRIGHTEST_DB, DARKEST_DB, coded
 

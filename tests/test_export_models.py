@@ -11,6 +11,7 @@ import onnx
 import pytest
 import soundfile
 import torch
+from script_process import ROOT, run_script
 
 from dwindle.audio import SAMPLE_RATE
 from dwindle.checkpoint import Checkpoint
@@ -21,7 +22,6 @@ from dwindle.files import sha256_of, write_json
 from dwindle.runtime.recogniser import Recogniser
 from dwindle.tasks import TaskOptions, open_task
 
-ROOT = Path(__file__).parents[1]
 WRITTEN = ["export_results.json", "model.onnx", "model_int8.onnx", "model_ts.pt", "results.json"]
 
 
@@ -57,15 +57,12 @@ def folder(task, tmp_path) -> Path:
 
 
 def export(folder: Path, words: Path, *flags: str, **environment: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "export_models.py"), "--task", "own_words", "--words_dir", str(words)]
-    return subprocess.run(
-        [*command, "--data_dir", str(words.parent), "--output_dir", str(folder), *flags],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-        check=False,
-    )
+    places = ("--words_dir", words, "--data_dir", words.parent, "--output_dir", folder)
+    line = list(map(str, ("export_models.py", "--task", "own_words", *places, *flags)))
+    if not environment:
+        return run_script(ROOT, *line)
+    environment = os.environ | environment
+    return subprocess.run([sys.executable, *line], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def failed_in_one_line(done: subprocess.CompletedProcess, message: str) -> bool:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tiny_corpus import environment
 
+from dwindle import errors, launch
+
 SCRIPT = """
 import os, signal, sys, time
 from dwindle.errors import UserError, run
@@ -67,8 +69,10 @@ def test_ctrl_c_ends_all_of_them(tmp_path):
     assert stderr.strip() == "script.py: interrupted"
 
 
-def test_without_a_script_it_asks_for_one(tmp_path):
-    command = [sys.executable, "-m", "dwindle.launch"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("which script? python -m dwindle.launch train_distill.py --epochs 10")
+def test_without_a_script_it_asks_for_one(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["dwindle.launch"])
+    with pytest.raises(SystemExit) as ended:
+        errors.run(launch.main)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("which script? python -m dwindle.launch train_distill.py --epochs 10")

@@ -1,17 +1,13 @@
 """The table of models: the promised sizes, and that every engine was timed."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from script_process import run_script
 
 from dwindle.audio.network import SpeechNet
 from dwindle.compress.measure import parameters
 from dwindle.tasks.spoken import STUDENT, TEACHER
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize(("width", "most"), [(None, 85_000), (24, 20_000)])
@@ -22,10 +18,9 @@ def test_the_student_keeps_its_promised_size(width, most):
 
 
 @pytest.mark.slow
-def test_the_script_times_teacher_and_student_in_every_engine():
+def test_the_script_times_teacher_and_student_in_every_engine(tmp_path):
     """Without any recordings: it only builds networks."""
-    command = [sys.executable, "model_student.py", "--width", "24", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = run_script(tmp_path, "model_student.py", "--width", "24", "--json")
     assert done.returncode == 0, done.stderr
     teacher, student = json.loads(done.stdout)
     assert (teacher["model"], student["model"]) == ("teacher", "student")
@@ -33,7 +28,6 @@ def test_the_script_times_teacher_and_student_in_every_engine():
         assert 0 < student[column] < teacher[column]
 
 
-def test_a_width_that_is_none_is_a_usage_error():
-    command = [sys.executable, "model_student.py", "--width", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+def test_a_width_that_is_none_is_a_usage_error(tmp_path):
+    done = run_script(tmp_path, "model_student.py", "--width", "0")
     assert (done.returncode, "whole number" in done.stderr) == (2, True)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tiny_corpus import QUICK, ROOT, environment, train, write_fsdd
+from script_process import ROOT, run_script
+from tiny_corpus import QUICK, environment, train, write_fsdd
 
 import prune_and_quantize
 from dwindle import errors
@@ -33,9 +34,7 @@ def start(folder: Path, *arguments: object) -> subprocess.Popen:
 
 
 def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
-    process = start(folder, *arguments)
-    stdout, stderr = process.communicate(timeout=280)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+    return run_script(folder, "prune_and_quantize.py", *arguments)
 
 
 def complaint(done: subprocess.CompletedProcess) -> str:

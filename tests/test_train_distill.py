@@ -151,7 +151,7 @@ def test_a_teacher_and_its_student_from_one_command(tmp_path, data):
     ]
     assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
     digests = [sha256_of(tmp_path / "out" / f"{role}.pt") for role in ("teacher", "student")]
-    again = train(tmp_path, *flags, "--resume")
+    again = train(tmp_path, *flags, "--resume")  # by one process this time
     assert "teacher.pt is already trained" in again.stdout
     assert "student.pt is already trained" in again.stdout
     assert digests == [sha256_of(tmp_path / "out" / f"{role}.pt") for role in ("teacher", "student")]

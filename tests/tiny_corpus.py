@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from script_process import ROOT, run_script
 
 from dwindle.audio import SAMPLE_RATE
 
-ROOT = Path(__file__).parents[1]
 SPEAKERS = {"george": 0.9, "theo": 1.0, "lucas": 1.1}  # with the pitch of each
 TAKES = (0, 5, 10, 11, 12, 13)  # one to test, one to validate, four to train
 QUICK = ("--corpora", "fsdd", "--batch_size", "12", "--width", "48", "--lr", "0.01")
@@ -49,5 +49,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def train(folder: Path, *arguments: object, processes: int = 1) -> subprocess.CompletedProcess:
     """Run it in a folder to its end."""
+    if processes == 1:
+        return run_script(folder, "train_distill.py", *arguments)
     full = command(*arguments, processes=processes)
     return subprocess.run(full, cwd=folder, env=environment(), capture_output=True, text=True, timeout=280)

@@ -16,7 +16,7 @@ from dwindle.compress.measure import fresh_process, latencies, open_session
 from dwindle.compress.verify import Engine, onnx_engine, torch_engine
 
 BASELINE = "eager"  # every ratio is against it
-ROUNDS = {1: 200, 64: 12}  # by batch size
+ROUNDS = {1: 120, 64: 10}  # by batch size
 
 
 def all_threads() -> int:
