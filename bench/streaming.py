@@ -186,7 +186,8 @@ def main() -> None:
     data_dir = data_directory(arguments.data_dir)
     made = suites(data_dir, arguments.split, 0.2 if arguments.quick else 1.0)
     report: dict[str, Any] = {"model_sha256": sha256_of(arguments.model)}
-    report |= {"threshold": recogniser.threshold, "split": arguments.split}
+    report |= {"threshold": recogniser.running_threshold, "isolated_threshold": recogniser.threshold}
+    report["split"] = arguments.split
 
     report["streams"] = [measured(name, streams, inference) for name, streams in made.items()]
     print_table("Dwindle", report["streams"])

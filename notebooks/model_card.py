@@ -12,10 +12,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dwindle.errors import UserError, run
+from dwindle.runtime.recogniser import RUNNING_THRESHOLD
 from dwindle.scores import Score
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread, right_by_speaker
-from notebooks.readme_tables import SHIPPED, by_version, short_score, table
+from notebooks.readme_tables import SHIPPED, by_version, running_text, short_score, table
 from notebooks.titles import set_title
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +44,7 @@ def card_results(found: Measurements) -> str:
     shipped = by_version(found, SHIPPED)
     if shipped is None:
         raise UserError("results.json has no row of model_int8.onnx: export_models.py writes it")
-    parts = [facts(shipped), scores_table(shipped["scores"])]
+    parts = [facts(shipped), scores_table(shipped["scores"]), running_text(found)]
     if speakers := speakers_text(found):
         parts.append(speakers)
     return "\n\n".join(parts) + "\n\n"
@@ -55,8 +56,8 @@ def facts(shipped: dict[str, Any]) -> str:
     return (
         f"`{shipped['file']}`: {shipped['parameters']:,} parameters, {shipped['nonzeros']:,} of them not zero, "
         f"{shipped['bytes']:,} bytes{time}.\n"
-        f"Threshold {shipped['threshold']:.3f}: a digit less probable than that is taken for none. "
-        f"SHA-256 `{shipped['sha256']}`."
+        f"Threshold: a digit less probable than {shipped['threshold']:.3f} in a clip of one word is taken for none, "
+        f"and than {RUNNING_THRESHOLD:g} in running speech.\nSHA-256 `{shipped['sha256']}`."
     )
 
 
@@ -91,7 +92,7 @@ def speakers_text(found: Measurements) -> str:
             lines.append([f"FSDD, {speaker}", "heard in training", *_cells(score)])
     for speaker, row in sorted((found.held_out or {}).items()):
         lines.append(
-            [f"FSDD, {speaker}", "by a model that never heard it", *_cells(Score(row["correct"], row["count"]))]
+            [f"FSDD, {speaker}", "by another model, that never heard it", *_cells(Score(row["correct"], row["count"]))]
         )
     if not lines:
         return ""

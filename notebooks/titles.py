@@ -17,6 +17,15 @@ SETS = {
     "other_words_validation": "other words, validation",
     "wake_words_validation": "wake phrases, validation",
 }
+STREAMS = {  # of bench/streaming.py: those that are shown
+    "fsdd test, gaps 200 ms": "FSDD test, pauses of 0.2 s",
+    "unseen speakers, gaps 0.2-1 s": "unseen speakers, pauses of 0.2 to 1 s",
+    "unseen speakers, no pauses": "unseen speakers, no pauses",
+    "no pauses, noise 10 dB": "unseen speakers, no pauses, noise at 10 dB",
+    "digits among other words": "unseen speakers, digits among other words",
+    "other words only": "other words only",
+    "noise only": "noise only",
+}
 BASES = {"teacher": "teacher", "student alone": "student alone", "distilled student": "distilled student"}
 BASES |= {"pruned": "pruned", "one_shot": "pruned at once"}
 TECHNIQUES = {
@@ -46,7 +55,8 @@ def version_title(row: dict[str, Any]) -> str:
         return f"{row['file']} ({EXPORTED[version]})"
     for ending, technique in TECHNIQUES.items():
         if version.endswith(ending):
-            return f"{_base_title(version.removesuffix(ending))}, {technique}"
+            unchanged = " (no layer to convert)" if row.get("note", "").startswith("0 linear") else ""
+            return f"{_base_title(version.removesuffix(ending))}, {technique}{unchanged}"
     return _base_title(version)
 
 
