@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -30,8 +31,9 @@ from dwindle.compress.export import (
     to_onnx,
     to_torchscript,
 )
+from dwindle.compress.lineage import chosen_checkpoint, files_of_another, matching_quantised
 from dwindle.compress.measure import file_size, multiply_adds, nonzeros, open_session, parameters
-from dwindle.compress.onnx_file import check_onnx, metadata_of, read_onnx, write_onnx
+from dwindle.compress.onnx_file import check_onnx, read_onnx, write_onnx
 from dwindle.compress.optional import imported
 from dwindle.compress.training import reader
 from dwindle.compress.verify import (
@@ -68,13 +70,9 @@ def main() -> None:
     quantised = None if arguments.float_only else matching_quantised(arguments.quantized, checkpoint_path)
     task = task_of(arguments, checkpoint)
     model = task.restored(checkpoint, checkpoint_path).eval()
-    origin = {
-        "task": task.name,
-        "parent_sha256": sha256_of(checkpoint_path),
-        "corpora": json.dumps(checkpoint.corpora),
-    }
+    origin = {"task": task.name, "parent_sha256": sha256_of(checkpoint_path)}
     with scratch_folder(folder) as scratch:
-        export = Export(task, model, Path(scratch), origin)
+        export = Export(task, model, Path(scratch), origin, checkpoint.corpora)
         export.torchscript()
         export.onnx()
         if quantised:
@@ -100,8 +98,12 @@ def main() -> None:
             shutil.copy(folder / "results.json", export.folder)
         rows = [result_row(name, report, model, task) for name in export.scored]
         record(export.folder / "results.json", task.name, rows)
+        outdated = files_of_another(report["checkpoint"], folder / "export_results.json") - set(export.files)
         for name in [*export.files, "export_results.json", "results.json"]:
             os.replace(export.folder / name, folder / name)
+        for name in outdated:
+            (folder / name).unlink(missing_ok=True)
+            print(f"{folder / name} was of an earlier checkpoint and is removed", file=sys.stderr)
     print(json.dumps(report, indent=1) if arguments.json else described(report, folder))
     if not quantised and not arguments.float_only:
         print("no quantized.onnx beside the checkpoint, so no model_int8.onnx: prune_and_quantize.py makes it")
@@ -110,10 +112,10 @@ def main() -> None:
 class Export:
     """Writes one file after the other into a folder, each checked before the next begins."""
 
-    def __init__(self, task: Task, model: nn.Module, folder: Path, origin: dict[str, str]) -> None:
-        self.task, self.model, self.folder, self.origin = task, model, folder, origin
+    def __init__(self, task: Task, model: nn.Module, folder: Path, origin: dict[str, str], corpora: list[str]) -> None:
+        self.task, self.model, self.folder, self.origin, self.corpora = task, model, folder, origin, corpora
         self.example, self.trials = task.example_input(), task.trial_inputs(TRIALS)
-        self.metadata = task.metadata(reader(model)) | origin
+        self.metadata = task.metadata(reader(model), corpora) | origin
         self.eager = torch_engine(model.eval())
         self.files: dict[str, dict[str, Any]] = {}
         self.scored: list[str] = []
@@ -136,7 +138,7 @@ class Export:
         """What stage 2 quantised, with a threshold of its own."""
         path = self.folder / "model_int8.onnx"
         engine = onnx_engine(open_session(quantised))
-        metadata = self.task.metadata(first_output(engine)) | self.origin
+        metadata = self.task.metadata(first_output(engine), self.corpora) | self.origin
         write_onnx(read_onnx(quantised), path, metadata)
         check_onnx(path, self.task.inputs, self.task.outputs, metadata)
         engine = onnx_engine(open_session(path))
@@ -160,7 +162,9 @@ class Export:
         """Compare with PyTorch, check the bounds, and note what was found."""
         size = file_size(path)
         if size.bytes > (limit := LARGEST_BYTES.get(path.name, size.bytes)):
-            raise UserError(f"{path.name}: {size.bytes:,} bytes, more than {limit:,}: nothing was exported")
+            raise UserError(
+                f"{path.name}: {size.bytes:,} bytes, more than {limit:,}: nothing was exported; train a smaller --width"
+            )
         agreements = {}
         for trial, inputs in tqdm(self.trials.items(), desc=path.name, unit="trial", leave=False, disable=None):
             agreements[trial] = agreement(self.eager, engine, inputs, **how)
@@ -181,27 +185,6 @@ class Export:
 def first_output(engine: Engine) -> Reader:
     """The logits alone, as tasks read them."""
     return lambda inputs: engine(inputs)[0]
-
-
-def chosen_checkpoint(wanted: str | None, folder: Path) -> Path:
-    """The one that was asked for, else the newest stage's."""
-    if wanted:
-        return Path(wanted)
-    return next(
-        (folder / name for name in ("pruned.pt", "student.pt") if (folder / name).is_file()), folder / "student.pt"
-    )
-
-
-def matching_quantised(wanted: str | None, checkpoint_path: Path) -> Path | None:
-    """Stage 2's quantised file, which must have been made from this checkpoint."""
-    path = Path(wanted) if wanted else checkpoint_path.parent / "quantized.onnx"
-    if not wanted and not path.is_file():
-        return None
-    if metadata_of(read_onnx(path)).get("parent_sha256") != sha256_of(checkpoint_path):
-        raise UserError(
-            f"{path}: was not made from {checkpoint_path}: run prune_and_quantize.py again, or export with --float_only"
-        )
-    return path
 
 
 def scratch_folder(folder: Path) -> tempfile.TemporaryDirectory:

@@ -37,7 +37,7 @@ from dwindle.files import sha256_of
 from dwindle.flags import partial_share, positive_float, positive_int, share
 from dwindle.results import load_results, record
 from dwindle.tasks import artifacts_of
-from dwindle.tasks.flags import add_task_flags, task_of
+from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
 from dwindle.tasks.task import Task
 
 __all__ = ["MagnitudePruner", "QuantizedModel", "main"]
@@ -61,6 +61,8 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         if arguments.resume and (done := made_before(rows, folder, student_path)):
             print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
             return done
+    for path in teachers_of(arguments, folder):
+        refuse_who_heard(student.held_out_speaker, load_checkpoint(path, student.task), path)
     task = task_of(arguments, student)
     network = task.restored(student, student_path)
     checked(task.calibration_inputs())
@@ -69,6 +71,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     stage = "distilled" if student.stage == "distilled" else "student"
     floating = workshop.finished("student", stage, network, "float")
     versions = [floating]
+    corpora = sorted({*student.corpora, *task.corpora})  # its first training, and what it is tuned on here
 
     def save(version: Version, file: str, build_arguments: dict) -> None:
         Checkpoint(
@@ -80,7 +83,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
             weights=version.network.state_dict(),
             seed=student.seed,
             metrics={"note": version.note},
-            corpora=student.corpora,
+            corpora=corpora,
             parent_sha256=sha256_of(student_path),
             held_out_speaker=student.held_out_speaker,
         ).save(folder / file)
@@ -106,7 +109,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         with_int8_weights(pruned, workshop),
     ]
     versions += [with_float16_weights(pruned, workshop), quantized_dynamic(pruned, workshop), *quantised]
-    return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
+    return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop, corpora)
 
 
 def report(
@@ -118,12 +121,13 @@ def report(
     student_path: Path,
     arguments: argparse.Namespace,
     workshop: Workshop,
+    corpora: list[str],
 ) -> list[dict]:
     """Measure all, choose what ships, and write it down."""
     by_name = {one.name: one for one in measured(versions, task, arguments.rounds)}
     float_parent = by_name[parent.name]
     best, reason = chosen([by_name[version.name] for version in quantised], float_parent)
-    ship(best, task, folder)
+    ship(best, task, folder, corpora)
     rows = []
     for one in by_name.values():
         row = one.as_row(parent_sha256=sha256_of(student_path), command=command_line(), seed=workshop.seed)
@@ -150,10 +154,10 @@ def made_before(rows: list[dict], folder: Path, student_path: Path) -> list[dict
     return mine if is_there else []
 
 
-def ship(best: Measured, task: Task, folder: Path) -> None:
+def ship(best: Measured, task: Task, folder: Path, corpora: list[str]) -> None:
     """The chosen version, with all that its file must say of itself."""
-    metadata = task.metadata(session_reader(open_session(best.version.onnx_path)))
-    origin = {"task": task.name, "parent_sha256": sha256_of(folder / "pruned.pt"), "corpora": json.dumps(task.corpora)}
+    metadata = task.metadata(session_reader(open_session(best.version.onnx_path)), corpora)
+    origin = {"task": task.name, "parent_sha256": sha256_of(folder / "pruned.pt")}
     write_onnx(read_onnx(best.version.onnx_path), folder / "quantized.onnx", metadata | origin)
 
 
@@ -164,12 +168,17 @@ def unpruned(checkpoint: Checkpoint, path: Path) -> Checkpoint:
     return checkpoint
 
 
+def teachers_of(arguments: argparse.Namespace, folder: Path) -> list[Path]:
+    """Those named, else the one that stage 1 left there."""
+    wanted = (arguments.teacher or folder.glob("teacher.pt")) if arguments.alpha > 0 else ()
+    return [Path(path) for path in wanted]
+
+
 def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed: int) -> Workshop:
     """The task's data, the teacher where there is one, and a folder for all versions."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
-    wanted = (arguments.teacher or folder.glob("teacher.pt")) if arguments.alpha > 0 else ()
-    paths = [Path(path) for path in wanted]
+    paths = teachers_of(arguments, folder)
     teacher = Ensemble([task.restored(load_checkpoint(path, task.name), path) for path in paths]) if paths else None
     helped = f"with the help of {', '.join(map(str, paths))}" if paths else "without a teacher"
     print(f"fine-tuning {helped}", flush=True)

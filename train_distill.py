@@ -25,7 +25,7 @@ from dwindle.files import sha256_of
 from dwindle.flags import positive_float, positive_int, share, whole_number
 from dwindle.results import record
 from dwindle.tasks import artifacts_of
-from dwindle.tasks.flags import add_task_flags, task_of
+from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
 from dwindle.tasks.task import Task
 
 __all__ = ["KnowledgeDistillationLoss", "main"]
@@ -39,8 +39,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
     for path in arguments.teacher:
         load_checkpoint(path, arguments.task)  # likewise
-    if arguments.start_from:
-        load_checkpoint(arguments.start_from)
+    for path in parents_of("student", arguments):
+        refuse_who_heard(arguments.hold_out_speaker, load_checkpoint(path), path)
     task = task_of(arguments)
     teacher, teacher_sha256 = None, None
     if arguments.alpha > 0:
@@ -110,6 +110,7 @@ def write_checkpoint(
     for name, score in scores.items():
         print(f"  {name:<28} {score}")
     score_rows = {name: score.as_row() for name, score in scores.items()}
+    corpora = set(task.corpora).union(*(load_checkpoint(path).corpora for path in parents_of(role, arguments)))
     checkpoint = Checkpoint(
         task=task.name,
         labels=list(task.labels),
@@ -119,7 +120,7 @@ def write_checkpoint(
         weights=trainer.plain.state_dict(),
         seed=arguments.seed,
         metrics={**metrics, "conditions": trainer.conditions, "scores": score_rows},
-        corpora=list(task.corpora),
+        corpora=sorted(corpora),
         parent_sha256=teacher_sha256,
         held_out_speaker=arguments.hold_out_speaker,
     )
@@ -141,6 +142,11 @@ def write_checkpoint(
     }
     record(folder / "results.json", task.name, [row])
     print(f"  written: {folder / f'{role}.pt'}\n")
+
+
+def parents_of(role: str, arguments: argparse.Namespace) -> list[str]:
+    """The checkpoints that a network learns from or begins as."""
+    return [*arguments.teacher, *filter(None, [arguments.start_from])] if role == "student" else []
 
 
 def begin_with(model: nn.Module, path: Path) -> None:
@@ -193,7 +199,8 @@ def start_accelerator(arguments: argparse.Namespace) -> Accelerator:
     )
     if arguments.batch_size % accelerator.num_processes:
         raise UsageError(
-            f"--batch_size {arguments.batch_size} cannot be shared evenly by {accelerator.num_processes} processes"
+            f"--batch_size {arguments.batch_size} cannot be shared evenly by {accelerator.num_processes} processes: "
+            "give one that can, or another number of --processes"
         )
     accelerator.init_trackers("tensorboard")  # the folder under --log_dir
     return accelerator

@@ -51,8 +51,9 @@ def error_rate_interval(per_file: Sequence[Edits], seed: int = 0) -> tuple[float
     """95% interval of errors per word, by drawing the files anew: errors within one file hang together."""
     errors = np.array([one.errors for one in per_file])
     words = np.array([one.words for one in per_file])
-    if not errors.any():  # drawing nothing anew shows nothing
-        return wilson_interval(0, max(1, int(words.sum())))
+    total, count = int(errors.sum()), max(1, int(words.sum()))
+    if total == 0 or (len(per_file) == 1 and total <= count):  # drawing these anew shows nothing
+        return wilson_interval(total, count)
     rng = np.random.default_rng(seed)
     draws = (rng.integers(len(per_file), size=len(per_file)) for _ in range(RESAMPLINGS))
     rates = [errors[draw].sum() / max(1, words[draw].sum()) for draw in draws]

@@ -23,7 +23,7 @@ from dwindle.flags import positive_int
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dwindle.launch", description=__doc__.split("\n")[0])
-    parser.add_argument("--processes", type=positive_int, default=os.cpu_count(), help="one per core")
+    parser.add_argument("--processes", type=positive_int, default=as_many_as_help(), help="one per core")
     parser.add_argument("script", nargs=argparse.REMAINDER, help="with its own flags")
     arguments = parser.parse_args()
     if not arguments.script:
@@ -48,6 +48,12 @@ def main() -> int:
         except SignalException as stopped:
             return EXIT_SIGNALLED + stopped.sigval
     return 0
+
+
+def as_many_as_help() -> int:
+    """The usual batch of 128 is shared evenly by powers of two; by more than eight each would see too few clips."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 << (min(cores, 8).bit_length() - 1)
 
 
 def exit_code(failed: ChildFailedError, folder: Path) -> int:

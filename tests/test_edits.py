@@ -48,6 +48,12 @@ def test_no_errors_in_one_file_prove_little():
     assert error_rate_interval([Edits(0, 0, 0, 5)] * 200)[1] < 0.004
 
 
+def test_one_file_is_no_proof_either():
+    low, high = error_rate_interval([Edits(2, 0, 0, 20)])
+    assert (low, high) == pytest.approx((0.028, 0.301), abs=0.001)  # as for 2 of 20
+    assert error_rate_interval([Edits(0, 0, 30, 20)]) == (1.5, 1.5)  # a rate above 1 is no share
+
+
 def test_the_interval_of_many_files_needs_little_memory():
     tracemalloc.start()
     error_rate_interval([Edits(n % 3 == 0, 0, 0, 4) for n in range(5_000)])

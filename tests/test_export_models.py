@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,25 @@ def test_a_violated_bound_fails_and_leaves_the_old_files(folder, words):
 def test_a_quantised_file_of_another_checkpoint_is_refused(folder, words):
     write_onnx(read_onnx(folder / "quantized.onnx"), folder / "quantized.onnx", {"parent_sha256": "0" * 64})
     assert failed_in_one_line(export(folder, words), "was not made from")
+
+
+def test_a_pruned_network_of_an_earlier_student_is_not_exported_for_this_one(folder, words):
+    shutil.copy(folder / "student.pt", folder / "pruned.pt")
+    assert failed_in_one_line(export(folder, words, "--float_only"), "was not made from")
+
+
+@pytest.mark.slow
+def test_what_an_earlier_checkpoint_left_is_removed_and_named(folder, words):
+    """infer.py would go on with it."""
+    (folder / "model_int8.onnx").write_text("old")
+    before = {"checkpoint": {"sha256": "of an earlier one"}, "files": {"model.onnx": {}, "model_int8.onnx": {}}}
+    write_json(folder / "export_results.json", before)
+    done = export(folder, words, "--float_only")
+    assert done.stderr.strip().endswith("model_int8.onnx was of an earlier checkpoint and is removed")
+    assert not (folder / "model_int8.onnx").exists()
+    (folder / "model_int8.onnx").write_text("the user's own")
+    assert export(folder, words, "--float_only").returncode == 0
+    assert (folder / "model_int8.onnx").exists()
 
 
 def test_a_checkpoint_of_another_task_is_refused(folder, words):

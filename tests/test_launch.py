@@ -69,6 +69,12 @@ def test_ctrl_c_ends_all_of_them(tmp_path):
     assert stderr.strip() == "script.py: interrupted"
 
 
+@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (6, 4), (12, 8), (64, 8)])
+def test_a_batch_is_shared_evenly_on_any_machine(monkeypatch, cores, processes):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores), raising=False)
+    assert launch.as_many_as_help() == processes
+
+
 def test_without_a_script_it_asks_for_one(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["dwindle.launch"])
     with pytest.raises(SystemExit) as ended:

@@ -105,7 +105,7 @@ def test_every_version_has_a_row(finished):
 def test_the_files_hold_what_the_rows_say(finished):
     folder, rows = finished
     pruned = load_checkpoint(folder / "artifacts/pruned.pt", "spoken_digits")
-    assert pruned.stage == "pruned"
+    assert (pruned.stage, pruned.corpora) == ("pruned", ["fsdd"])
     assert pruned.parent_sha256 == sha256_of(folder / "artifacts/student.pt")
     weights = [w for name, w in pruned.weights.items() if w.ndim == 4]
     zeros = sum(int((w == 0).sum()) for w in weights) / sum(w.numel() for w in weights)

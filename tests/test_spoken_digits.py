@@ -105,10 +105,23 @@ def test_phrases_name_every_word_and_are_the_same_again(monkeypatch, tmp_path):
 def test_a_model_names_what_it_heard_and_not_what_it_might_have_heard(tiny):
     assert opened(tiny, "fsdd").corpora == ("fsdd", "noise")
     task = opened(tiny, "fsdd", "speech_commands")
-    said = task.metadata(lambda audio: torch.zeros(len(audio), len(task.labels)))["licence"]
-    licences = dict(part.split(": ") for part in said.split("; "))
+    said = task.metadata(lambda audio: torch.zeros(len(audio), len(task.labels)), [*task.corpora, "wake_words"])
+    licences = dict(part.split(": ") for part in said["licence"].split("; "))
+    assert licences.pop("wake_words") == "Apache-2.0"  # heard before, though not on this disk
     assert licences == {"fsdd": "CC BY-SA 4.0", "noise": "CC BY", **dict.fromkeys(task.corpora[2:], "CC BY 4.0")}
     assert task.corpora == ("fsdd", "noise", "other_words", "speech_commands")
+
+
+def test_the_threshold_is_written_down_and_not_up(tiny):
+    """Rounded up it would refuse the very word that set it."""
+    task = opened(tiny, "fsdd")
+    task.calibrate = lambda read: 0.99999996
+    assert task.metadata(None, [])["threshold"] == "0.999999"
+
+
+def test_other_recordings_are_other_training_data(tiny):
+    first, other, again = (opened(tiny, "fsdd", hold_out_speaker=name) for name in ("theo", "lucas", "theo"))
+    assert first.training_data() == again.training_data() != other.training_data()
 
 
 def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):

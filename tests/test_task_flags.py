@@ -7,6 +7,7 @@ import pytest
 
 import export_models
 import prune_and_quantize
+import train_distill
 from dwindle.checkpoint import Checkpoint
 from dwindle.errors import UsageError, UserError
 from dwindle.tasks import TASKS, TaskOptions, open_task
@@ -64,6 +65,33 @@ def test_a_later_stage_parts_the_clips_with_the_seed_of_training(tmp_path, monke
     monkeypatch.setattr(sys, "argv", [*line, "--hold_out_speaker", "lucas"])
     with pytest.raises(UsageError, match="the checkpoint has heard that speaker"):
         script.main()
+
+
+@pytest.mark.parametrize(
+    ("corpora", "held_out", "refused"),
+    [(["fsdd"], None, True), (["fsdd"], "lucas", True), (["fsdd"], "theo", False), (["voices"], None, False)],
+)
+@pytest.mark.parametrize(
+    ("script", "flag"),
+    [(train_distill, "--teacher"), (train_distill, "--start_from"), (prune_and_quantize, "--teacher")],
+)
+def test_who_heard_the_voice_held_out_may_not_tell_of_it(
+    tmp_path, monkeypatch, script, flag, corpora, held_out, refused
+):
+    """One that never heard FSDD, or holds out the same voice, may."""
+    task = open_task("spoken_digits", TaskOptions(tmp_path))
+    network, arguments = task.build("student", 8)
+    for name, heard, unheard in (("parent", corpora, held_out), ("student", ["fsdd"], "theo")):
+        model = Checkpoint("spoken_digits", LABELS, "student", "trained", arguments, network.state_dict(), 0, {}, heard)
+        model.held_out_speaker = unheard
+        model.save(tmp_path / f"{name}.pt")
+    line = [script.__name__, flag, str(tmp_path / "parent.pt"), "--output_dir", str(tmp_path)]
+    line += ["--hold_out_speaker", "theo", "--data_dir", str(tmp_path)]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", line)
+    with pytest.raises(UserError) as complaint:
+        script.main()
+    assert ("has heard theo" in str(complaint.value)) == refused, complaint.value
 
 
 def test_naming_the_words_reads_no_sound(tmp_path):

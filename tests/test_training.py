@@ -29,6 +29,9 @@ class Halves:
         self.bad_step = None
         self.steps = 0
 
+    def training_data(self):
+        return f"{len(self.inputs)} points"
+
     def training_batches(self, batch_size):
         data = TensorDataset(self.inputs, self.inputs.argmax(1))
         return DataLoader(data, batch_size, shuffle=True, drop_last=True)
@@ -125,7 +128,9 @@ def test_a_teacher_teaches(tmp_path):
 
 def test_patience_and_a_wanted_accuracy_end_it_early(tmp_path):
     patient = trainer(tmp_path, epochs=60, patience=4, learning_rate=1e-9).train()
-    assert patient["epochs"] == patient["best_epoch"] + 4 < 20
+    assert patient["epochs"] < 20
+    shares = [row["validation"]["share"] for row in logged(tmp_path)]
+    assert shares.index(max(shares)) == len(shares) - 1 - 4
     satisfied = trainer(tmp_path, epochs=60, stop_accuracy=0.6).train()
     assert satisfied["validation_accuracy"] >= 0.6
     assert satisfied["epochs"] < 60
@@ -163,6 +168,14 @@ def test_a_loss_that_is_no_number_is_one_line_and_leaves_the_last_good_state(tmp
     assert resumed.train()["epochs"] == 6
 
 
+def test_of_equals_the_last_is_kept_and_named(tmp_path):
+    run = trainer(tmp_path, epochs=5, patience=3)
+    run.task.validate = lambda read: Score(60, 120)
+    metrics = run.train()
+    assert (metrics["epochs"], metrics["best_epoch"]) == (4, 4)
+    assert all(torch.equal(run.best_weights[name], tensor) for name, tensor in run.average.module.state_dict().items())
+
+
 def test_weights_that_are_no_numbers_are_never_kept(tmp_path):
     run = trainer(tmp_path)
     run._agree_on_statistics = lambda: run.average.module[0].weight.data.fill_(math.nan)
@@ -176,7 +189,7 @@ def test_weights_that_are_no_numbers_are_never_kept(tmp_path):
     [
         ({"epochs": 7}, "trained with epochs 6, not 7: repeat the command as it was"),
         ({"seed": 1}, "trained with seed 0, not 1"),
-        ({"task": Halves(140)}, "trained with examples 120, not 140"),
+        ({"task": Halves(140)}, "trained with training data 120 points, not 140 points"),
         ({"hidden": 9}, "trained with starting weights [0-9a-f]{12}, not [0-9a-f]{12}"),
         ({"teacher": network(8)}, "trained with teacher None, not "),
     ],

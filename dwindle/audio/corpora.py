@@ -95,8 +95,10 @@ def noise(data_dir: Path) -> list[Clip]:
     return clips
 
 
-def words(folder: Path, seed: int = 0) -> list[Clip]:
+def words(folder: Path) -> list[Clip]:
     """A person's own folder, `{word}/*.wav` in any format: 80/20 by speaker where file names carry one, else by file.
+
+    The names alone decide, so that models of different seeds may teach each other.
 
     A name carries a speaker when it reads `anna_03` or `anna_nohash_0`, at least four different names occur, and no
     word has a single one (`yes/yes_03`). A word named `reject` (or `_reject_`) holds sounds that are none of the words;
@@ -113,13 +115,14 @@ def words(folder: Path, seed: int = 0) -> list[Clip]:
         names_of_word[_own_word(path)].add(name)
     enough = len(set(names.values())) >= 4 and all(len(found) > 1 for found in names_of_word.values())
     by_speaker = enough and len(names) == len(paths)
+    fractions = {path: _fraction(names[path] if by_speaker else f"{_own_word(path)}/{path.stem}") for path in paths}
+    among = {path: "all voices" if by_speaker else _own_word(path) for path in paths}  # of whom at least one validates
+    lowest = {group: min(fractions[path] for path in paths if among[path] == group) for group in set(among.values())}
     clips = []
     for path in paths:
-        word = _own_word(path)
-        kept_together = names[path] if by_speaker else f"{word}/{path.stem}"
-        split = VALIDATION if _fraction(f"{seed}/{kept_together}") < 0.2 else TRAIN
+        validates = fractions[path] <= max(0.2, lowest[among[path]])
         speaker = names[path] if by_speaker else folder.name  # one voice, else a string would repeat one recording
-        clips.append(Clip(path, word, speaker, "own_words", split))
+        clips.append(Clip(path, _own_word(path), speaker, "own_words", VALIDATION if validates else TRAIN))
     return clips
 
 

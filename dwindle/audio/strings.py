@@ -71,7 +71,7 @@ class StringMaker:
                 self.by_speaker[clip.speaker].append(index)
             elif clip.label == REJECT and clip.corpus != "noise" and spoken_samples[index] <= LONGEST_OTHER_SAMPLES:
                 self.others.append(index)
-        self.words = set(self.others).union(*self.by_speaker.values())
+        self.words = set(self.others).union(*self.by_speaker.values()) if self.by_speaker else set()
         self.speakers = sorted(self.by_speaker)
         spoken = {store.clips[index].label for indices in self.by_speaker.values() for index in indices}
         self.can_make_up = len(spoken) > 1

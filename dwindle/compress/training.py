@@ -68,11 +68,11 @@ class Trainer:
         self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
         self.average = AveragedModel(self.plain, multi_avg_fn=_moving_average(recipe.averaging))
         # what a saved state must agree with to be continued
-        self.conditions = {**asdict(recipe), "task": task.name, "examples": len(batches.dataset)}
+        self.conditions = {**asdict(recipe), "task": task.name, "training data": task.training_data()}
         self.conditions |= {"starting weights": fingerprint(model), "teacher": None}
         if teacher is not None:
             self.conditions |= {"teacher": fingerprint(teacher), "temperature": loss.temperature, "alpha": loss.alpha}
-        self.epoch, self.best_accuracy, self.best_epoch = 0, -1.0, 0
+        self.epoch, self.best_accuracy, self.best_epoch, self.last_gain = 0, -1.0, 0, 0
         self.best_weights: dict[str, Tensor] = {}
 
     @property
@@ -113,8 +113,9 @@ class Trainer:
             raise self._diverged()
         score = self.task.validate(reader(self.average.module, self.accelerator.device))
         if score.share > self.best_accuracy:
-            self.best_accuracy, self.best_epoch = score.share, self.epoch
+            self.best_accuracy, self.last_gain = score.share, self.epoch
         if score.share == self.best_accuracy:  # of equals the later: it has learnt more than is validated
+            self.best_epoch = self.epoch
             self.best_weights = {name: tensor.clone() for name, tensor in self.average.module.state_dict().items()}
         seconds = time.monotonic() - started
         return {
@@ -172,7 +173,7 @@ class Trainer:
         target, patience = self.recipe.stop_accuracy, self.recipe.patience
         if target is not None and self.best_accuracy >= target:
             return True
-        return patience > 0 and self.epoch - self.best_epoch >= patience
+        return patience > 0 and self.epoch - self.last_gain >= patience
 
     def _report(self, row: dict[str, Any]) -> None:
         accuracy, left = row["validation"]["share"], row["seconds_left"]
@@ -198,7 +199,7 @@ class Trainer:
             "model": self.plain.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "progress": [self.epoch, self.best_accuracy, self.best_epoch],
+            "progress": [self.epoch, self.best_accuracy, self.best_epoch, self.last_gain],
             "best_weights": self.best_weights,
         }
         save_tensors(self.state_path, state)
@@ -219,7 +220,7 @@ class Trainer:
             self.plain.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.epoch, self.best_accuracy, self.best_epoch = state["progress"]
+            self.epoch, self.best_accuracy, self.best_epoch, self.last_gain = state["progress"]
             self.best_weights = state["best_weights"]
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(

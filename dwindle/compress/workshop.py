@@ -36,6 +36,7 @@ class Workshop:
     def conditions(self) -> dict[str, Any]:
         """How it fine-tunes; a state that was reached otherwise is not gone on from."""
         return {
+            "training data": self.task.training_data(),
             "learning rate": self.learning_rate,
             "batch size": self.batch_size,
             "seed": self.seed,

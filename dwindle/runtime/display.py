@@ -60,8 +60,8 @@ class Display:
         text = as_text(self._words) or "none"
         line = f"listened for {heard_s:.1f} s; words: {text}"
         if self._latencies_ms:
-            slow_ms = statistics.quantiles(self._latencies_ms, n=20)[-1] if len(self._words) > 1 else 0.0
-            slow_ms = max(slow_ms, self._latencies_ms[0]) if len(self._words) == 1 else slow_ms
+            # twice each: a single one has quantiles too
+            slow_ms = statistics.quantiles(2 * self._latencies_ms, n=20, method="inclusive")[-1]
             line += f"; latency median {statistics.median(self._latencies_ms):.0f} ms, p95 {slow_ms:.0f} ms"
         if overflows or samples_lost:
             line += f"; overflows {overflows}, samples lost {samples_lost}"

@@ -18,6 +18,12 @@ def add_task_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--words_dir", metavar="FOLDER", help="your own words, a folder of recordings each")
 
 
+def refuse_who_heard(speaker: str | None, parent: Checkpoint, path: str | Path) -> None:
+    """A model that has heard the voice held out would tell what it knows of it to any that is made from it."""
+    if speaker and "fsdd" in parent.corpora and parent.held_out_speaker != speaker:
+        raise UsageError(f"{path}: has heard {speaker}, who is held out: give a model that has not")
+
+
 def task_of(arguments: argparse.Namespace, made_from: Checkpoint | None = None) -> Task:
     """The task that the flags name. A later stage names its checkpoint: clips are parted as they were in training."""
     wanted = arguments.hold_out_speaker

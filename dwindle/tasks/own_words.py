@@ -15,7 +15,7 @@ def open_task(options: TaskOptions) -> SpokenWords:
         raise UsageError("task own_words needs --words_dir FOLDER, which holds one folder of recordings for each word")
     if options.corpora or options.hold_out_speaker:
         raise UsageError("--corpora and --hold_out_speaker belong to the digits; own_words takes --words_dir")
-    clips = corpora.words(options.words_dir, options.seed)
+    clips = corpora.words(options.words_dir)
     own_words = sorted({clip.label for clip in clips} - {REJECT})
     clips += [clip for clip in corpora.negatives(options.data_dir) if clip.path.parent.name not in own_words]
     heard_in = {split: {clip.label for clip in clips if clip.split == split} for split in (TRAIN, VALIDATION)}

@@ -1,7 +1,9 @@
 """Spoken words: the ten digits, or a person's own, recognised from the waveform by a network that may also refuse."""
 
 import json
-from collections.abc import Callable, Iterator
+import math
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -93,9 +95,19 @@ class SpokenWords(Task):
         return self.class_numbers[REJECT]
 
     def training_batches(self, batch_size: int) -> DataLoader:
-        times = [REPEATED.get(clip.corpus, 1) for clip in self.data.training.clips]
+        clips = self.data.training.clips
+        others = sum(clip.corpus == "other_words" for clip in clips)
+        enough = others > len(clips) // 4  # as in the whole archive of Speech Commands
+        times = [1 if enough and clip.corpus == "other_words" else REPEATED.get(clip.corpus, 1) for clip in clips]
         indices = np.repeat(np.arange(len(times)), times)
+        _ = self.strings  # whatever it has to synthesise, it does now
         return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
+
+    def training_data(self) -> str:
+        store, digest = self.data.training, 0
+        for index, clip in enumerate(store.clips):
+            digest = zlib.crc32(store.whole(index), zlib.crc32(clip.label.encode(), digest))
+        return f"{len(store)} clips {digest:08x}"
 
     def _batch(self, indices: list[int]) -> Batch:
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
@@ -161,14 +173,15 @@ class SpokenWords(Task):
     def example_input(self) -> Tensor:
         return torch.zeros(1, WINDOW_SAMPLES)
 
-    def metadata(self, read: Reader) -> dict[str, str]:
+    def metadata(self, read: Reader, corpora: Sequence[str]) -> dict[str, str]:
         known = {**OTHER_LICENCES, **{name: data_set.licence for name, data_set in DATA_SETS.items()}}
-        licences = {name: known[name] for name in self.corpora if name in known}
+        licences = {name: known[name] for name in corpora if name in known}
         return {
             "labels": json.dumps(self.labels),
             "sample_rate": str(SAMPLE_RATE),
             "window_samples": str(WINDOW_SAMPLES),
-            "threshold": f"{self.calibrate(read):.6f}",
+            "threshold": f"{math.floor(1e6 * self.calibrate(read)) / 1e6:.6f}",  # up would refuse the word that set it
+            "corpora": json.dumps(list(corpora)),
             "licence": "; ".join(f"{name}: {licence}" for name, licence in licences.items()),
         }
 

@@ -1,7 +1,7 @@
 """What a task must answer; everything that shrinks a model works through these answers alone."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,6 +51,10 @@ class Task(ABC):
         """Shuffled batches of the training data, drawn anew each time they are walked through."""
 
     @abstractmethod
+    def training_data(self) -> str:
+        """A digest of all that training hears: for other recordings it is another."""
+
+    @abstractmethod
     def augment(self, batch: Batch) -> Batch:
         """The batch as the world might change it."""
 
@@ -90,8 +94,8 @@ class Task(ABC):
         """One input for tracing."""
 
     @abstractmethod
-    def metadata(self, read: Reader) -> dict[str, str]:
-        """What the exported file of this model must tell whoever runs it."""
+    def metadata(self, read: Reader, corpora: Sequence[str]) -> dict[str, str]:
+        """What the exported file of this model, which learnt from those corpora, must tell whoever runs it."""
 
     def trial_inputs(self, count: int) -> dict[str, Tensor]:
         """Real inputs and random ones of the same shape, on which an exported model must answer as this one."""
