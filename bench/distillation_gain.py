@@ -1,6 +1,6 @@
 """What a teacher is worth: the same student with and without one, at equal budget, several seeds.
 
-python bench/distillation_gain.py --teacher artifacts/teacher.pt --epochs 30 --seeds 3
+python bench/distillation_gain.py --teacher artifacts/alone-*/student.pt --epochs 20
 """
 
 import argparse
@@ -20,7 +20,7 @@ SHOWN = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--teacher", nargs="+", required=True, help="one, or several whose mean teaches")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs_dir", type=Path, default=Path("logs/distillation_gain"))
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""PocketSphinx 5 with a loop of ten digits, on sound that Dwindle is measured on too. Needs: pip install pocketsphinx
+"""PocketSphinx 5 with a loop of ten digits, on sound that Dwindle is measured on too.
 
 It runs in a process of its own, so that its memory can be told from ours.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import soxr
+from pocketsphinx import Decoder
 
 from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.vocabulary import DIGIT_WORDS
@@ -40,8 +41,6 @@ def recognise(sounds: Sequence[np.ndarray], isolated: bool = False) -> Reference
 
 
 def _recognise(sounds: list[np.ndarray], isolated: bool) -> Reference:
-    from pocketsphinx import Decoder
-
     decoder = Decoder(samprate=MODEL_RATE, lm=None, loglevel="FATAL", **PENALTIES)
     decoder.add_jsgf_string("digits", SINGLE if isolated else LOOP)
     decoder.activate_search("digits")

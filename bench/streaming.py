@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from bench.pocketsphinx_reference import recognise
 from bench.stream_cost import memory_of_an_hour, streams_per_core
 from bench.streams import (
     Stream,
@@ -29,7 +30,7 @@ from bench.streams import (
     with_noise,
 )
 from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.corpora import TEST, VALIDATION
+from dwindle.audio.corpora import TEST, VALIDATION, negatives, noise
 from dwindle.audio.reading import read_audio
 from dwindle.data import data_directory
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
@@ -52,12 +53,17 @@ def suites(data_dir: Path, split: str, share: float) -> dict[str, list[Stream]]:
     made = {f"fsdd {split}, gaps {1000 * gap_s:.0f} ms": streams for gap_s, streams in fsdd_by_gap.items()}
     made["unseen speakers, gaps 0.2-1 s"] = spaced_streams(data_dir, share)
     made["unseen speakers, no pauses"] = unpaused_streams(data_dir, share)
-    made["digits among other words"] = mixed_streams(data_dir, share)
-    for snr_db in (20, 10):
+    others = negatives(data_dir)
+    noises = any(clip.split == VALIDATION for clip in noise(data_dir))
+    if others:
+        made["digits among other words"] = mixed_streams(data_dir, share)
+    for snr_db in (20, 10) if noises else ():
         made[f"fsdd {split}, gaps 200 ms, noise {snr_db} dB"] = with_noise(fsdd_by_gap[0.2], data_dir, snr_db)
         made[f"no pauses, noise {snr_db} dB"] = with_noise(made["unseen speakers, no pauses"], data_dir, snr_db)
-    made["other words only"] = foreign_streams(data_dir, share)
-    made["noise only"] = noise_streams(data_dir, 3600 * share)
+    if others:
+        made["other words only"] = foreign_streams(data_dir, share)
+    if noises:
+        made["noise only"] = noise_streams(data_dir, 3600 * share)
     return made
 
 
@@ -110,8 +116,6 @@ def measured(name: str, streams: Sequence[Stream], inference: RealTimeInference)
 
 def reference_rows(made: dict[str, list[Stream]]) -> list[dict[str, Any]]:
     """PocketSphinx on the same streams."""
-    from bench.pocketsphinx_reference import recognise
-
     rows = []
     for name, streams in tqdm(made.items(), desc="PocketSphinx"):
         if not streams[0].digits:
@@ -135,8 +139,6 @@ def isolated_rows(data_dir: Path, split: str, recogniser: Recogniser, reference:
         row["ms"] = (time.perf_counter() - started) * 1000 / len(clips)
         row["accuracy"] = sum(a == clip.label for a, clip in zip(ours, clips, strict=True)) / len(clips)
         if reference:
-            from bench.pocketsphinx_reference import recognise
-
             theirs = recognise(sounds, isolated=True)
             row["reference_ms"] = theirs.seconds * 1000 / len(clips)
             right = sum(a == [clip.label] for a, clip in zip(theirs.answers, clips, strict=True))

@@ -46,13 +46,13 @@ class Score:
         return {"share": self.share, "correct": self.correct, "count": self.count, "low": low, "high": high}
 
 
-def score_by_speaker(right: Sequence[bool], speakers: Sequence[str]) -> Score:
+def score_by_speaker(right: Sequence[bool], speakers: Sequence[str | int]) -> Score:
     """A score whose interval is that of other speakers too: clips of one voice are right or wrong together.
 
     How much less they say than as many voices would is Kish's design effect, of the variance between speakers.
     """
     score = Score(sum(right), len(right))
-    beyond: dict[str, float] = defaultdict(float)
+    beyond: dict[str | int, float] = defaultdict(float)
     for is_right, speaker in zip(right, speakers, strict=True):
         beyond[speaker] += is_right - score.share
     if len(beyond) < 2 or score.share in (0.0, 1.0):  # nothing shows how much voices differ

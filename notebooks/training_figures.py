@@ -22,7 +22,9 @@ def training_curves(found: Measurements) -> Figure:
         accuracies.plot(epochs, shares, **look(number), ms=4, label=name)
         accuracies.fill_between(epochs, low, high, color=COLOURS[number % len(COLOURS)], alpha=0.15, lw=0)
     losses.set(xlabel="epoch", ylabel="loss of isolated clips", title="Loss in training; a teacher adds its own")
-    accuracies.set(xlabel="epoch", ylabel="validation accuracy (%)", title="Accuracy, with 95% intervals")
+    accuracies.set(
+        xlabel="epoch", ylabel="right or rightly rejected (%)", title="Validation clips of all sets, with 95% intervals"
+    )
     accuracies.legend(title="run", loc="lower right")
     for axes in (losses, accuracies):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -8,37 +8,33 @@ from notebooks.drawing import COLOURS, NothingToDraw, new_figure, with_intervals
 from notebooks.measurements import Measurements
 from notebooks.titles import version_title
 
-NOISE_SETS = {"none": "unseen_speakers", "20": "noise_20_db", "10": "noise_10_db", "0": "noise_0_db"}
+NOISE_SETS = {"no noise\nadded": "unseen_speakers", "20": "noise_20_db", "10": "noise_10_db", "0": "noise_0_db"}
 SHIPPED = "onnx_int8"
-SIZES_KB = (50, 100, 200, 500, 1000, 2000, 5000)
 
 
 def accuracy_against_size(found: Measurements) -> Figure:
-    """Every version and width: bytes on the disk against accuracy on voices never heard."""
+    """Every version and width, the smallest file on top: bytes on the disk, and accuracy on voices never heard."""
     sized = [row for row in found.main_rows if row.get("bytes") and "unseen_speakers" in row["scores"]]
     if not sized:
         raise NothingToDraw("no version with a size and a score")
-    figure, axes = new_figure(figsize=(9.5, 4.8))
-    for number, row in enumerate(sorted(sized, key=lambda row: row["bytes"])):
-        label = f"{row['bytes'] / 1000:>4.0f} kB  {version_title(row)}"
-        with_intervals(axes, [row["bytes"] / 1000], [row["scores"]["unseen_speakers"]], label, number, joined=False)
-        if row["version"] == SHIPPED:
-            place = row["bytes"] / 1000, 100 * row["scores"]["unseen_speakers"]["high"]
-            axes.annotate(
-                "ships", place, (0, 12), textcoords="offset points", ha="center", arrowprops={"arrowstyle": "->"}
-            )
-    axes.set(xscale="log", xlabel="file (kB, logarithmic)", ylabel="accuracy on unseen speakers (%)")
-    axes.set_title("Accuracy against size, with 95% intervals")
-    axes.set_xticks([size for size in SIZES_KB if _spans(sized, size)])
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.minorticks_off()
-    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    sized.sort(key=lambda row: -row["bytes"])
+    figure, (sizes, accuracies) = new_figure(1, 2, figsize=(10, 0.32 * len(sized) + 1.3), sharey=True)
+    names = [version_title(row) for row in sized]
+    bars = sizes.barh(names, [row["bytes"] / 1000 for row in sized], color=COLOURS[5], edgecolor="black", lw=0.6)
+    sizes.bar_label(bars, [f"{row['bytes'] / 1000:.0f}" for row in sized], padding=3, fontsize=8)
+    sizes.set(xscale="log", xlabel="file (kB, logarithmic)", xlim=(10, 3 * sized[0]["bytes"] / 1000), title="Size")
+    sizes.xaxis.set_major_formatter(ScalarFormatter())
+    for place, row in enumerate(sized):
+        score = row["scores"]["unseen_speakers"]
+        low, share, high = (100 * score[name] for name in ("low", "share", "high"))
+        look = {"color": COLOURS[1], "marker": "D"} if row["version"] == SHIPPED else {"color": "black", "marker": "o"}
+        accuracies.errorbar(share, place, xerr=[[share - low], [high - share]], capsize=3, elinewidth=1, **look)
+        sizes.get_yticklabels()[place].set_fontweight("bold" if row["version"] == SHIPPED else "normal")
+    accuracies.set_xlabel("right (%)")
+    accuracies.set_title(f"Unseen speakers, {sized[0]['scores']['unseen_speakers']['count']:,} clips, 95% intervals")
+    for axes in (sizes, accuracies):
+        axes.grid(axis="y", visible=False)
     return figure
-
-
-def _spans(rows: list[dict], size_kb: float) -> bool:
-    sizes_kb = [row["bytes"] / 1000 for row in rows]
-    return min(sizes_kb) / 2 < size_kb < 2 * max(sizes_kb)
 
 
 def latency(found: Measurements) -> Figure:
@@ -47,14 +43,16 @@ def latency(found: Measurements) -> Figure:
     files = [row for row in found.main_rows if "1_threads" in row.get("latency", {})]
     groups = {
         "Versions of stage 2 in ONNX Runtime": [(version_title(row), row["latency"]["onnxruntime"]) for row in levels],
-        "Files of stage 3, each in its own engine": [(row["file"], row["latency"]["1_threads"]) for row in files],
+        "Files of stage 3, each in its own engine, timed in another run": [
+            (row["file"], row["latency"]["1_threads"]) for row in files
+        ],
     }
     groups = {title: timed for title, timed in groups.items() if timed}
     if not groups:
         raise NothingToDraw("no version with a latency in ONNX Runtime")
     heights = [len(timed) + 1 for timed in groups.values()]
     size = (8, 0.36 * sum(heights) + 1.4)
-    figure, panels = new_figure(len(groups), 1, figsize=size, squeeze=False, height_ratios=heights)
+    figure, panels = new_figure(len(groups), 1, figsize=size, squeeze=False, sharex=True, height_ratios=heights)
     for axes, (title, timed) in zip(panels.flat, groups.items(), strict=True):
         timed = sorted(timed, key=lambda one: -one[1]["median_ms"])
         medians = [times["median_ms"] for _, times in timed]
@@ -82,7 +80,8 @@ def noise_curve(found: Measurements) -> Figure:
         places = np.arange(len(NOISE_SETS)) + 0.03 * (number - (len(chosen) - 1) / 2)  # side by side, not on top
         with_intervals(axes, places, [row["scores"][name] for name in NOISE_SETS.values()], version_title(row), number)
     axes.set_xticks(range(len(NOISE_SETS)), NOISE_SETS)
-    axes.set(xlabel="signal-to-noise ratio (dB)", ylabel="accuracy (%)")
-    axes.set_title("Unseen speakers in unseen noise, with 95% intervals")
+    axes.set(xlabel="signal-to-noise ratio (dB)", ylabel="right (%)")
+    count = chosen[0]["scores"]["unseen_speakers"]["count"] if chosen else 0
+    axes.set_title(f"Unseen speakers, {count:,} clips, in unseen noise, with 95% intervals")
     axes.legend(loc="lower left")
     return figure

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dwindle.scores import Score
+from dwindle.scores import score_by_speaker
 from notebooks.drawing import COLOURS, LINES, MARKERS, NothingToDraw, new_figure, with_intervals
 from notebooks.measurements import Measurements, confusions, right_by_speaker
 from notebooks.titles import set_title
@@ -36,9 +36,8 @@ def confusion(found: Measurements) -> Figure:
     axes.set_xticks(range(len(said)), [labels[number] for number in said])
     axes.set_yticks(range(len(said)), [labels[number] for number in said])
     axes.set(xlabel="heard", ylabel="said", title=f"Unseen speakers ({table.sum():,} clips): what is taken for what")
-    axes.tick_params(axis="x", rotation=45)
     axes.grid(False)
-    figure.colorbar(image, label="misheard clips", shrink=0.7)
+    figure.colorbar(image, label="misheard clips", shrink=0.7, ticks=MaxNLocator(integer=True))
     return figure
 
 
@@ -89,14 +88,15 @@ def rejection_curve(found: Measurements) -> Figure:
     answers = needed(found, "unseen_speakers")
     model = answers["models"][0]
     thresholds = np.linspace(0, 1, 1001)
-    at_shipped = np.array([model["threshold"]])
     digits = model["sets"]["unseen_speakers"]
     figure, axes = new_figure()
     for number, name in enumerate(name for name in REJECTED_SETS if name in model["sets"]):
         others, look = model["sets"][name], {"color": COLOURS[number], "ls": LINES[number]}
         axes.plot(100 * accepted(others, thresholds), 100 * accepted(digits, thresholds), **look)
-        wrongly, rightly = (interval(one, at_shipped) for one in (others, digits))
-        label = f"{set_title(name)} ({len(others['heard'])})"
+        wrongly = interval(others, answers["clips"][name], model["threshold"])
+        rightly = interval(digits, answers["clips"]["unseen_speakers"], model["threshold"])
+        use = ", validation" if name == "noise_validation" else ""
+        label = f"{set_title(name)}{use} ({len(others['heard'])})"
         place = {"x": wrongly[:1], "y": rightly[:1], "xerr": wrongly[1:, None], "yerr": rightly[1:, None]}
         axes.errorbar(**place, marker=MARKERS[number], mec="black", ms=9, capsize=3, elinewidth=1, **look, label=label)
     axes.set(xlabel="accepted although not a digit (%)", xlim=(-0.2, 15), ylim=(88, 100.2))
@@ -110,10 +110,10 @@ def accepted(heard: dict[str, list[int]], thresholds: np.ndarray) -> np.ndarray:
     return (np.array(heard["probability"])[:, None] >= np.floor(MILLION * thresholds)).mean(axis=0)
 
 
-def interval(heard: dict[str, list[int]], threshold: np.ndarray) -> np.ndarray:
+def interval(heard: dict[str, list[int]], clips: dict[str, Any], threshold: float) -> np.ndarray:
     """The accepted share in percent, and how far its 95% interval goes down and up."""
-    count = len(heard["probability"])
-    score = Score(round(count * float(accepted(heard, threshold)[0])), count).as_row()
+    passed = [probability >= int(MILLION * threshold) for probability in heard["probability"]]
+    score = score_by_speaker(passed, clips.get("speaker", range(len(passed)))).as_row()  # or each of a voice of its own
     return 100 * np.array([score["share"], score["share"] - score["low"], score["high"] - score["share"]]).clip(0)
 
 
@@ -138,7 +138,8 @@ def misheard(found: Measurements) -> Figure:
         axes.set_title(_title(answers, one), fontsize=8.5)
         axes.grid(False)
     figure.supxlabel("time (s)", fontsize=10)
-    figure.supylabel("mel band", fontsize=10)
+    figure.supylabel("mel band, low tones below", fontsize=10)
+    figure.suptitle("Unseen speakers misheard, the surest first (how probable the wrong word seemed)", fontsize=11)
     figure.colorbar(image, ax=panels, label="energy (dB against the clip's level)", shrink=0.8)
     return figure
 

@@ -65,7 +65,7 @@ class Untrained(Workshop):
 
 def test_a_resumed_sweep_still_has_every_level(tmp_path):
     """Levels from before the stop had no row in the results."""
-    task = SimpleNamespace(example_input=lambda: torch.zeros(1, 1, 8, 8))
+    task = SimpleNamespace(example_input=lambda: torch.zeros(1, 1, 8, 8), training_data=lambda: "none")
     rest = {"loss": KnowledgeDistillationLoss(), "accelerator": None, "batch_size": 1, "seed": 0}
     levels: list[Version] = []
 
