@@ -11,13 +11,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["accelerate", "onnxruntime", "torch._dynamo", "torchaudio.transforms", "torch.export"])
+HEAVY = ["accelerate", "onnxruntime", "torch._dynamo", "torchaudio.transforms", "torch.export"]
+SERVER.set_forkserver_preload([*HEAVY, "torch.distributed.launcher.api"])
 
 
 def run_script(folder: Path, script: str, *arguments: object, timeout_s: float = 280) -> subprocess.CompletedProcess:
     """Run `python script arguments` in a folder to its end."""
     line = [str(ROOT / script), *map(str, arguments)]
-    here = {"folder": folder, "environment": dict(os.environ), "file_limit": resource.getrlimit(resource.RLIMIT_FSIZE)}
+    here = {"folder": folder, "file_limit": resource.getrlimit(resource.RLIMIT_FSIZE)}
+    here["environment"] = os.environ | {"PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryDirectory() as place:
         said = [Path(place) / "stdout", Path(place) / "stderr"]
         process = SERVER.Process(target=_become, args=(line, said), kwargs=here)

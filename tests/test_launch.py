@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from script_process import run_script
 from tiny_corpus import environment
 
 from dwindle import errors, launch
@@ -26,7 +27,7 @@ run(main)
 """
 
 
-def start(folder: Path, fate: str, processes: int = 2) -> subprocess.Popen:
+def start(folder: Path, fate: str, processes: int) -> subprocess.Popen:
     (folder / "script.py").write_text(SCRIPT.format(fate=fate))
     return subprocess.Popen(
         [sys.executable, "-m", "dwindle.launch", "--processes", str(processes), "script.py"],
@@ -49,12 +50,12 @@ def start(folder: Path, fate: str, processes: int = 2) -> subprocess.Popen:
     ],
 )
 def test_the_first_process_speaks_for_all(tmp_path, fate, code, said):
-    process = start(tmp_path, fate)
-    stdout, stderr = process.communicate(timeout=50)
-    assert process.returncode == code, stderr
-    assert stderr.endswith(said)
-    assert stderr.count("\n") == said.count("\n")
-    assert stdout == "process 0 of 2, 1 thread\n"
+    (tmp_path / "script.py").write_text(SCRIPT.format(fate=fate))
+    done = run_script(tmp_path, "dwindle/launch.py", "--processes", 2, "script.py", timeout_s=50)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.endswith(said)
+    assert done.stderr.count("\n") == said.count("\n")
+    assert done.stdout == "process 0 of 2, 1 thread\n"
 
 
 def test_ctrl_c_ends_all_of_them(tmp_path):

@@ -36,10 +36,9 @@ def write_fsdd(data_dir: Path) -> Path:
     return folder
 
 
-def command(*arguments: object, processes: int = 1) -> list[str]:
-    """The command line of train_distill.py, on one process or several."""
-    launcher = ["-m", "dwindle.launch", "--processes", str(processes)]
-    return [sys.executable, *(launcher if processes > 1 else ()), str(ROOT / "train_distill.py"), *map(str, arguments)]
+def command(*arguments: object) -> list[str]:
+    """The command line of train_distill.py."""
+    return [sys.executable, str(ROOT / "train_distill.py"), *map(str, arguments)]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -49,7 +48,5 @@ def environment(**more: str) -> dict[str, str]:
 
 def train(folder: Path, *arguments: object, processes: int = 1) -> subprocess.CompletedProcess:
     """Run it in a folder to its end."""
-    if processes == 1:
-        return run_script(folder, "train_distill.py", *arguments)
-    full = command(*arguments, processes=processes)
-    return subprocess.run(full, cwd=folder, env=environment(), capture_output=True, text=True, timeout=280)
+    launcher = () if processes == 1 else ("dwindle/launch.py", "--processes", processes)
+    return run_script(folder, *launcher, ROOT / "train_distill.py", *arguments)
