@@ -45,6 +45,7 @@ from dwindle.compress.verify import (
     onnx_engine,
     torch_engine,
 )
+from dwindle.cores import usable_cores
 from dwindle.errors import UserError, describe_os_error, run
 from dwindle.files import sha256_of, write_json
 from dwindle.results import load_results, record
@@ -86,7 +87,7 @@ def main() -> None:
             "task": task.name,
             "command": command_line(),
             "checkpoint": {"file": checkpoint_path.name, "stage": checkpoint.stage, "sha256": origin["parent_sha256"]},
-            "machine": {"processor": processor(), "cores": os.cpu_count(), "torch": torch.__version__},
+            "machine": {"processor": processor(), "cores": usable_cores(), "torch": torch.__version__},
             "files": export.files,
         }
         if arguments.benchmark:

@@ -109,7 +109,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         with_int8_weights(pruned, workshop),
     ]
     versions += [with_float16_weights(pruned, workshop), quantized_dynamic(pruned, workshop), *quantised]
-    return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop, corpora)
+    return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
 
 
 def report(
@@ -121,13 +121,12 @@ def report(
     student_path: Path,
     arguments: argparse.Namespace,
     workshop: Workshop,
-    corpora: list[str],
 ) -> list[dict]:
     """Measure all, choose what ships, and write it down."""
     by_name = {one.name: one for one in measured(versions, task, arguments.rounds)}
     float_parent = by_name[parent.name]
     best, reason = chosen([by_name[version.name] for version in quantised], float_parent)
-    ship(best, task, folder, corpora)
+    ship(best, task, folder)
     rows = []
     for one in by_name.values():
         row = one.as_row(parent_sha256=sha256_of(student_path), command=command_line(), seed=workshop.seed)
@@ -154,8 +153,9 @@ def made_before(rows: list[dict], folder: Path, student_path: Path) -> list[dict
     return mine if is_there else []
 
 
-def ship(best: Measured, task: Task, folder: Path, corpora: list[str]) -> None:
+def ship(best: Measured, task: Task, folder: Path) -> None:
     """The chosen version, with all that its file must say of itself."""
+    corpora = load_checkpoint(folder / "pruned.pt").corpora
     metadata = task.metadata(session_reader(open_session(best.version.onnx_path)), corpora)
     origin = {"task": task.name, "parent_sha256": sha256_of(folder / "pruned.pt")}
     write_onnx(read_onnx(best.version.onnx_path), folder / "quantized.onnx", metadata | origin)

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import signal
 import zlib
 from collections import Counter, defaultdict
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from dwindle.audio import SAMPLE_RATE, corpora
 from dwindle.audio.reading import read_audio
 from dwindle.catalogue import FSDD, MNIST, SST2_ROWS
+from dwindle.cores import usable_cores
 from dwindle.errors import UserError, describe_os_error
 
 FILES_PER_JOB = 32
@@ -119,7 +119,7 @@ def _sounds(report: Report, root: Path, clips: Sequence[corpora.Clip]) -> None:
 
 def _decode_all(paths: Sequence[Path], name: str) -> list[Sound]:
     ignore_interrupt = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
-    pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), ignore_interrupt)
+    pool = ProcessPoolExecutor(usable_cores(), get_context("spawn"), ignore_interrupt)
     try:
         decoded = pool.map(decode, paths, chunksize=FILES_PER_JOB)
         return list(tqdm(decoded, f"decoding {name}", len(paths), unit=" files", disable=None))

@@ -17,6 +17,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from dwindle.cores import usable_cores
 from dwindle.errors import EXIT_SIGNALLED, run
 from dwindle.flags import positive_int
 
@@ -52,8 +53,7 @@ def main() -> int:
 
 def as_many_as_help() -> int:
     """The usual batch of 128 is shared evenly by powers of two; by more than eight each would see too few clips."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 1 << (min(cores, 8).bit_length() - 1)
+    return 1 << (min(usable_cores(), 8).bit_length() - 1)
 
 
 def exit_code(failed: ChildFailedError, folder: Path) -> int:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from dwindle.audio.corpora import REJECT, Clip
 from dwindle.audio.reading import read_audio
 from dwindle.audio.speech_edges import speech_edges
 from dwindle.audio.voices import SpokenClip, cache_directory
+from dwindle.cores import usable_cores
 from dwindle.errors import UserError
 from dwindle.files import written_whole
 
@@ -126,7 +126,7 @@ def joined(stores: Sequence[ClipStore]) -> ClipStore:
 
 
 def _decode_all(paths: Sequence[Path]) -> list[np.ndarray]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # threads: libsndfile works outside the interpreter's lock
+    with ThreadPoolExecutor(usable_cores()) as pool:  # threads: libsndfile works outside the interpreter's lock
         try:
             progress = tqdm(pool.map(_decode, paths), total=len(paths), desc="decoding", unit="clip", mininterval=0.5)
             return list(progress)

@@ -23,6 +23,7 @@ import soxr
 from tqdm import tqdm
 
 from dwindle.audio import SAMPLE_RATE
+from dwindle.cores import usable_cores
 from dwindle.errors import UsageError, UserError
 from dwindle.files import written_whole
 
@@ -185,7 +186,7 @@ def trim_silence(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarra
 
 
 def _speak_all(plan: Sequence[Utterance]) -> list[SpokenClip]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # threads: the work is in the synthesisers' own processes
+    with ThreadPoolExecutor(usable_cores()) as pool:  # threads: the work is in the synthesisers' own processes
         try:
             return list(
                 tqdm(pool.map(speak, plan), total=len(plan), desc="synthetic voices", unit="clip", mininterval=0.5)

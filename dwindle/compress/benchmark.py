@@ -1,6 +1,5 @@
 """Shipped files side by side: latency in alternating runs, and what a fresh process needs to load and run each."""
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -14,14 +13,10 @@ from torch import Tensor, nn
 from dwindle.compress.export import load_torchscript
 from dwindle.compress.measure import fresh_process, latencies, open_session
 from dwindle.compress.verify import Engine, onnx_engine, torch_engine
+from dwindle.cores import usable_cores
 
 BASELINE = "eager"  # every ratio is against it
 ROUNDS = {1: 120, 64: 10}  # by batch size
-
-
-def all_threads() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def engines(model: nn.Module, files: Mapping[str, Path], threads: int) -> dict[str, Engine]:
@@ -40,7 +35,7 @@ def time_engines(model: nn.Module, files: Mapping[str, Path], example: Tensor) -
     """A row for every engine, number of threads and batch size."""
     rows = []
     threads_before = torch.get_num_threads()
-    for threads in sorted({1, all_threads()}):
+    for threads in sorted({1, usable_cores()}):
         running = engines(model, files, threads)
         for batch_size, rounds in ROUNDS.items():
             batch = example.expand(batch_size, *example.shape[1:]).contiguous()
