@@ -130,6 +130,8 @@ def test_a_teacher_and_its_student_from_one_command(tmp_path, data):
         "2",
         "--teacher_epochs",
         "1",
+        "--batch_size",
+        "40",
         "--output_dir",
         "out",
         "--tensorboard",
