@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,14 @@ class ClipStore:
 
     def __len__(self) -> int:
         return len(self.clips)
+
+    @cached_property
+    def digest(self) -> int:
+        """Of every clip's label and samples, in order."""
+        digest = 0
+        for index, clip in enumerate(self.clips):
+            digest = zlib.crc32(self.whole(index), zlib.crc32(clip.label.encode(), digest))
+        return digest
 
     def whole(self, index: int) -> np.ndarray:
         """One clip, as stored."""
