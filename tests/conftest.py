@@ -4,7 +4,7 @@ import os
 import resource
 import shutil
 import subprocess
-from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 import hypothesis
@@ -24,12 +24,15 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    slow = [item for item in items if item.get_closest_marker("slow")]
+    def expected_s(item) -> float:
+        slow = item.get_closest_marker("slow")
+        return slow.kwargs.get("seconds", 10) if slow else 0
+
     if "PYTEST_XDIST_WORKER" in os.environ:  # each file runs on one core: the longest first, that none waits at the end
-        slow_in = Counter(item.path for item in slow)
-        items.sort(key=lambda item: -slow_in[item.path])
+        file_s = {path: sum(map(expected_s, group)) for path, group in groupby(items, lambda item: item.path)}
+        items.sort(key=lambda item: -file_s[item.path])
     else:
-        items.sort(key=lambda item: item in slow)  # what can fail quickly goes first
+        items.sort(key=lambda item: expected_s(item) > 0)  # what can fail quickly goes first
 
 
 def _skip_reports(config) -> list:

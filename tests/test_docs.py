@@ -76,7 +76,7 @@ def test_the_page_states_the_size_of_the_network_that_it_makes():
     assert f"student: {parameters(network):,} parameters" in PAGE
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 @pytest.mark.timeout(900)  # on a busy machine; a minute on a quiet one
 def test_who_follows_the_page_has_a_recogniser_of_new_recordings(tmp_path, monkeypatch):
     monkeypatch.delenv("DWINDLE_DATA", raising=False)

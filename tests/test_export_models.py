@@ -70,7 +70,7 @@ def failed_in_one_line(done: subprocess.CompletedProcess, message: str) -> bool:
     return done.returncode != 0 and message in lines[-1] and "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=45)
 def test_every_file_is_complete_and_said_to_agree(folder, words, task):
     done = export(folder, words, "--benchmark", "--pt2")
     assert done.returncode == 0, done.stderr

@@ -83,7 +83,7 @@ def finished(killed) -> tuple[Path, list[dict]]:
     return killed, json.loads(done.stdout)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 def test_every_version_has_a_row(finished):
     folder, rows = finished
     by_name = {row["version"]: row for row in rows}

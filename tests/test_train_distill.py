@@ -57,7 +57,7 @@ def run_here(capsys, monkeypatch, *arguments: object) -> tuple[int, str]:
     return ended.value.code, "\n".join(filter(None, lines))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 def test_killed_at_any_moment_it_resumes_to_the_very_same_model(tmp_path, data, uninterrupted):
     """Killed while it loads, when an epoch is told but perhaps not saved, and in the middle of one."""
     state = tmp_path / "out" / ".training-student.pt"
@@ -99,7 +99,7 @@ def wait_for(condition, process: subprocess.Popen, longest_s: float = 120) -> No
         time.sleep(0.005)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 def test_two_processes_reach_what_one_reaches(tmp_path, data):
     """The same batches, each shared by two; only the draws of the augmentation differ."""
     epochs, curves = 9, []
@@ -120,7 +120,7 @@ def test_two_processes_reach_what_one_reaches(tmp_path, data):
     assert two[-1]["validation"]["share"] > max(0.6, one[-1]["validation"]["share"] - 0.15)  # a guess is right in 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_a_teacher_and_its_student_from_one_command(tmp_path, data):
     flags = (
         "--data_dir",
