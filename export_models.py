@@ -46,7 +46,7 @@ from dwindle.compress.verify import (
     torch_engine,
 )
 from dwindle.cores import usable_cores
-from dwindle.errors import UserError, describe_os_error, run
+from dwindle.errors import UserError, describe_os_error, run, sigterm_as_interruption
 from dwindle.files import sha256_of, write_json
 from dwindle.results import load_results, record
 from dwindle.tasks import artifacts_of
@@ -72,7 +72,7 @@ def main() -> None:
     task = task_of(arguments, checkpoint)
     model = task.restored(checkpoint, checkpoint_path).eval()
     origin = {"task": task.name, "parent_sha256": sha256_of(checkpoint_path)}
-    with scratch_folder(folder) as scratch:
+    with sigterm_as_interruption(), scratch_folder(folder) as scratch:
         export = Export(task, model, Path(scratch), origin, checkpoint.corpora)
         export.torchscript()
         export.onnx()

@@ -4,14 +4,14 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_SIGNALLED = 128  # plus the number of the signal, as shells report it
-EXIT_INTERRUPTED = EXIT_SIGNALLED + signal.SIGINT
 
 
 class UserError(Exception):
@@ -49,9 +49,9 @@ def run(main: Callable[[], int | None]) -> None:
     except UserError as error:
         print(f"{program}: {error}", file=sys.stderr)
         code = error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupted:
         print(f"\n{program}: interrupted", file=sys.stderr)
-        code = EXIT_INTERRUPTED
+        code = EXIT_SIGNALLED + (interrupted.args[0] if interrupted.args else signal.SIGINT)
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_FAILURE
@@ -59,3 +59,17 @@ def run(main: Callable[[], int | None]) -> None:
         print(f"{program}: {describe_os_error(error)}", file=sys.stderr)
         code = EXIT_FAILURE
     sys.exit(code)
+
+
+@contextmanager
+def sigterm_as_interruption() -> Iterator[None]:
+    """SIGTERM, like Ctrl-C, lets what is under way clean up behind itself."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -222,7 +222,7 @@ run(lambda: fetch(words, Path({str(tmp_path)!r})) and 0)
         assert process.poll() is None, process.stderr.read()
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
-    assert process.returncode == errors.EXIT_INTERRUPTED
+    assert process.returncode == errors.EXIT_SIGNALLED + signal.SIGINT
     assert stderr.strip().endswith("interrupted") and len(stderr.strip().splitlines()) == 1
     assert set(files_below(tmp_path)) == {".fetch/words/words.tar.gz.part"}
     server.fault = None
