@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from script_process import run_script
+from script_process import RunningScript
 from tiny_corpus import environment
 
 from dwindle import errors, launch
@@ -51,7 +51,7 @@ def start(folder: Path, fate: str, processes: int) -> subprocess.Popen:
 )
 def test_the_first_process_speaks_for_all(tmp_path, fate, code, said):
     (tmp_path / "script.py").write_text(SCRIPT.format(fate=fate))
-    done = run_script(tmp_path, "dwindle/launch.py", "--processes", 2, "script.py", timeout_s=50)
+    done = RunningScript(tmp_path, "dwindle/launch.py", "--processes", 2, "script.py").finished(timeout_s=50)
     assert done.returncode == code, done.stderr
     assert done.stderr.endswith(said)
     assert done.stderr.count("\n") == said.count("\n")

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -12,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from script_process import ROOT, run_script
-from tiny_corpus import QUICK, environment, train, write_fsdd
+from script_process import RunningScript, run_script
+from tiny_corpus import QUICK, train, write_fsdd
 
 import prune_and_quantize
 from dwindle import errors
@@ -25,12 +24,6 @@ from dwindle.tasks.spoken import SpokenWords
 
 COMMAND = ("--data_dir", "data", "--corpora", "fsdd", "--batch_size", "20", "--steps", "2", "--epochs_per_step", "1")
 WHOLE = (*COMMAND, "--qat_epochs", "1", "--rounds", "3", "--structured", "0.3", "--one_shot", "--json")
-
-
-def start(folder: Path, *arguments: object) -> subprocess.Popen:
-    line = [sys.executable, str(ROOT / "prune_and_quantize.py"), *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(line, cwd=folder, env=environment(), text=True, **pipes)
 
 
 def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
@@ -46,7 +39,7 @@ def complaint(done: subprocess.CompletedProcess) -> str:
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("stage")
     write_fsdd(folder / "data")
-    assert train(folder, "--data_dir", "data", *QUICK, "--epochs", "2", "--alpha", "0").returncode == 0
+    assert train(folder, "--data_dir", "data", *QUICK, "--epochs", "1", "--alpha", "0").returncode == 0
     return folder
 
 
@@ -54,12 +47,11 @@ def folder(tmp_path_factory) -> Path:
 def killed(folder) -> Path:
     """The stage, killed after its first pruning step."""
     state = folder / "artifacts/versions/.pruning-pruned-1.pt"
-    process = start(folder, *WHOLE)
+    script = RunningScript(folder, "prune_and_quantize.py", *WHOLE)
     while not state.is_file():
-        assert process.poll() is None, process.stderr.read()
+        assert script.is_running, script.said
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    script.kill()
     return folder
 
 

@@ -3,15 +3,14 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_corpus import QUICK, command, environment, train, write_fsdd
+from script_process import RunningScript
+from tiny_corpus import QUICK, train, write_fsdd
 
 import train_distill
 from dwindle import errors
@@ -62,24 +61,21 @@ def test_killed_at_any_moment_it_resumes_to_the_very_same_model(tmp_path, data, 
     """Killed while it loads, when an epoch is told but perhaps not saved, and in the middle of one."""
     state = tmp_path / "out" / ".training-student.pt"
 
-    def loading(process):
-        wait_for((tmp_path / "out").is_dir, process)
+    def loading(script):
+        wait_for((tmp_path / "out").is_dir, script)
 
-    def told(process):
-        next(line for line in process.stdout if "epoch   2/5" in line)
+    def told(script):
+        wait_for(lambda: "epoch   2/5" in script.said[0], script)
 
-    def in_an_epoch(process):
-        next(line for line in process.stdout if "epoch   3/5" in line)
-        wait_for(lambda: load_safely(state)["progress"][0] == 3, process)
+    def in_an_epoch(script):
+        wait_for(lambda: "epoch   3/5" in script.said[0], script)
+        wait_for(lambda: load_safely(state)["progress"][0] == 3, script)
         time.sleep(0.05)
 
     for reach in (loading, told, in_an_epoch):
-        full = command("--data_dir", data, *ALONE, "--resume")
-        process = subprocess.Popen(full, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True)
-        reach(process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
-        assert process.returncode == -signal.SIGKILL
+        script = RunningScript(tmp_path, "train_distill.py", "--data_dir", data, *ALONE, "--resume")
+        reach(script)
+        script.kill()
         assert not (tmp_path / "out" / "student.pt").exists()
         assert not state.exists() or load_safely(state)["progress"][0] in (1, 2, 3)
     done = train(tmp_path, "--data_dir", data, *ALONE, "--resume")
@@ -91,10 +87,10 @@ def test_killed_at_any_moment_it_resumes_to_the_very_same_model(tmp_path, data, 
     assert not state.exists()
 
 
-def wait_for(condition, process: subprocess.Popen, longest_s: float = 120) -> None:
+def wait_for(condition, script: RunningScript, longest_s: float = 120) -> None:
     end = time.monotonic() + longest_s
     while not condition():
-        assert process.poll() is None
+        assert script.is_running
         assert time.monotonic() < end
         time.sleep(0.005)
 
@@ -102,7 +98,7 @@ def wait_for(condition, process: subprocess.Popen, longest_s: float = 120) -> No
 @pytest.mark.slow(seconds=40)
 def test_two_processes_reach_what_one_reaches(tmp_path, data):
     """The same batches, each shared by two; only the draws of the augmentation differ."""
-    epochs, curves = 9, []
+    epochs, curves = 7, []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
         folder.mkdir()
@@ -116,7 +112,7 @@ def test_two_processes_reach_what_one_reaches(tmp_path, data):
     clips = 2 * 3 * 4 * 10  # each heard twice in an epoch: three speakers, four takes, ten digits
     for row in one + two:
         assert row["clips_per_second"] * row["seconds"] == pytest.approx(clips, rel=0.1)
-    assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.6 * two[0]["loss"])
+    assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.7 * two[0]["loss"])
     assert two[-1]["validation"]["share"] > max(0.6, one[-1]["validation"]["share"] - 0.15)  # a guess is right in 0.1
 
 

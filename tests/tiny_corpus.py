@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +33,6 @@ def write_fsdd(data_dir: Path) -> Path:
                 sound = chord(digit, pitch * rng.uniform(0.99, 1.01), rng)
                 soundfile.write(folder / f"{digit}_{speaker}_{take}.wav", sound, SAMPLE_RATE)
     return folder
-
-
-def command(*arguments: object) -> list[str]:
-    """The command line of train_distill.py."""
-    return [sys.executable, str(ROOT / "train_distill.py"), *map(str, arguments)]
 
 
 def environment(**more: str) -> dict[str, str]:
