@@ -113,7 +113,8 @@ def test_two_processes_reach_what_one_reaches(tmp_path, data):
     for row in one + two:
         assert row["clips_per_second"] * row["seconds"] == pytest.approx(clips, rel=0.1)
     assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.7 * two[0]["loss"])
-    assert two[-1]["validation"]["share"] > max(0.6, one[-1]["validation"]["share"] - 0.15)  # a guess is right in 0.1
+    # shares of 30 clips; a guess has 0.1
+    assert two[-1]["validation"]["share"] > max(0.5, one[-1]["validation"]["share"] - 0.25)
 
 
 @pytest.mark.slow(seconds=25)
