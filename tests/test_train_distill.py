@@ -98,7 +98,7 @@ def wait_for(condition, script: RunningScript, longest_s: float = 120) -> None:
 @pytest.mark.slow(seconds=40)
 def test_two_processes_reach_what_one_reaches(tmp_path, data):
     """The same batches, each shared by two; only the draws of the augmentation differ."""
-    epochs, curves = 7, []
+    epochs, curves = 9, []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
         folder.mkdir()
@@ -112,9 +112,8 @@ def test_two_processes_reach_what_one_reaches(tmp_path, data):
     clips = 2 * 3 * 4 * 10  # each heard twice in an epoch: three speakers, four takes, ten digits
     for row in one + two:
         assert row["clips_per_second"] * row["seconds"] == pytest.approx(clips, rel=0.1)
-    assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.7 * two[0]["loss"])
-    # shares of 30 clips; a guess has 0.1
-    assert two[-1]["validation"]["share"] > max(0.5, one[-1]["validation"]["share"] - 0.25)
+    assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.6 * two[0]["loss"])
+    assert two[-1]["validation"]["share"] > max(0.6, one[-1]["validation"]["share"] - 0.15)  # a guess is right in 0.1
 
 
 @pytest.mark.slow(seconds=25)
