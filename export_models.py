@@ -35,7 +35,6 @@ from dwindle.compress.lineage import chosen_checkpoint, files_of_another, matchi
 from dwindle.compress.measure import file_size, multiply_adds, nonzeros, open_session, parameters
 from dwindle.compress.onnx_file import check_onnx, read_onnx, write_onnx
 from dwindle.compress.optional import imported
-from dwindle.compress.training import reader
 from dwindle.compress.verify import (
     Engine,
     agreement,
@@ -116,8 +115,8 @@ class Export:
     def __init__(self, task: Task, model: nn.Module, folder: Path, origin: dict[str, str], corpora: list[str]) -> None:
         self.task, self.model, self.folder, self.origin, self.corpora = task, model, folder, origin, corpora
         self.example, self.trials = task.example_input(), task.trial_inputs(TRIALS)
-        self.metadata = task.metadata(reader(model), corpora) | origin
         self.eager = torch_engine(model.eval())
+        self.metadata = task.metadata(self.eager, corpora) | origin
         self.files: dict[str, dict[str, Any]] = {}
         self.scored: list[str] = []
 
@@ -139,7 +138,7 @@ class Export:
         """What stage 2 quantised, with a threshold of its own."""
         path = self.folder / "model_int8.onnx"
         engine = onnx_engine(open_session(quantised))
-        metadata = self.task.metadata(first_output(engine), self.corpora) | self.origin
+        metadata = self.task.metadata(engine, self.corpora) | self.origin
         write_onnx(read_onnx(quantised), path, metadata)
         check_onnx(path, self.task.inputs, self.task.outputs, metadata)
         engine = onnx_engine(open_session(path))

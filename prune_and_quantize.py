@@ -22,7 +22,7 @@ from dwindle.compress.calibration import checked
 from dwindle.compress.comparison import Measured, chosen, largest_loss, measured, table
 from dwindle.compress.distill import Ensemble, KnowledgeDistillationLoss
 from dwindle.compress.export import to_onnx
-from dwindle.compress.measure import file_size, open_session, session_reader
+from dwindle.compress.measure import file_size, open_session
 from dwindle.compress.onnx_file import read_onnx, write_onnx
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
@@ -30,6 +30,7 @@ from dwindle.compress.quantize_dynamic import quantized_dynamic
 from dwindle.compress.quantize_static import quantized_static
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
 from dwindle.compress.structured import narrowed, prune_channels
+from dwindle.compress.verify import onnx_engine
 from dwindle.compress.version import Version
 from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError, run
@@ -156,7 +157,7 @@ def made_before(rows: list[dict], folder: Path, student_path: Path) -> list[dict
 def ship(best: Measured, task: Task, folder: Path) -> None:
     """The chosen version, with all that its file must say of itself."""
     corpora = load_checkpoint(folder / "pruned.pt").corpora
-    metadata = task.metadata(session_reader(open_session(best.version.onnx_path)), corpora)
+    metadata = task.metadata(onnx_engine(open_session(best.version.onnx_path)), corpora)
     origin = {"task": task.name, "parent_sha256": sha256_of(folder / "pruned.pt")}
     write_onnx(read_onnx(best.version.onnx_path), folder / "quantized.onnx", metadata | origin)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tone_model import silence, spoken, tone, write_tone_model
 
+from dwindle.runtime.decoder import FrameDecoder
 from dwindle.runtime.event import as_text
 from dwindle.runtime.recogniser import Recogniser
 from dwindle.runtime.stream import RealTimeInference
@@ -48,6 +49,17 @@ def test_times_are_those_of_the_words(recogniser, gap_s):
         assert event.start_s == pytest.approx(start_s, abs=0.05)
         assert event.end_s == pytest.approx(start_s + 0.3, abs=0.05)
         assert event.emitted_s < start_s + 0.4
+
+
+def test_a_model_that_names_words_early_is_given_time_to_hear_more(tmp_path):
+    """However training has laid its peaks, words are answered at about the same time before their end."""
+    read_ahead = {}
+    for before_end_ms in (-1000, 150, 340, 1000):
+        path = write_tone_model(tmp_path / f"{before_end_ms}.onnx", peak_before_end_ms=str(before_end_ms))
+        recogniser = Recogniser(path)
+        read_ahead[before_end_ms] = FrameDecoder(recogniser).look_ahead_frames
+        assert as_text([event.digit for event in heard(recogniser, spoken("3141"))]) == "3141"
+    assert read_ahead == {-1000: 3, 150: 3, 340: 5, 1000: 10}  # of 40 ms each, within bounds
 
 
 def test_the_last_word_needs_no_silence_after_it(recogniser):

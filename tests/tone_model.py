@@ -18,6 +18,8 @@ METADATA = {
     "sample_rate": "8000",
     "window_samples": "8000",
     "threshold": "0.8",
+    "peak_after_start_ms": "150",
+    "peak_before_end_ms": "150",
     "task": "tones",
 }
 SILENCE = 0.01  # energy of a frame that counts as nothing

@@ -10,14 +10,15 @@ import numpy as np
 from dwindle.runtime.recogniser import REJECT, Recogniser
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
-LOOK_AHEAD_FRAMES = 7  # later frames that a frame's reading may see: words peak early, so answers still come in time
-SETTLED_FRAMES = 9  # with so many later frames a word is accepted from the threshold on ...
+READ_BEFORE_END_S = 0.14  # of the middle word: its frame's first reading, which sees all frames until then
+FEWEST_LATER_FRAMES, MOST_LATER_FRAMES = 3, 10  # that a first reading sees
+SETTLED_FRAMES = 1  # after the first reading a word is accepted from the threshold on ...
 SURE_AT_ONCE = 0.8  # ... and before only with this confidence: "four" may become "forward"
-OLDEST_DOUBT_FRAMES = 12  # for so long a doubtful word may wait for more sound
+OLDEST_DOUBT_FRAMES = 5  # after the first reading: for so long a doubtful word may wait for more sound
 PROPOSED = 0.05  # probability from which a frame proposes a word
 RELEASED = 0.05  # below it a word is over, and may be said again
 PEAK_FRAMES = 5  # from the proposing one on, in which the word is at its most probable
-SECONDED_S = 0.25  # before the word's frame: where the sound begins that the pooled answer hears
+SECONDED_S = 0.09  # before the middle word: where the sound begins that the pooled answer hears
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,12 @@ class FrameDecoder:
         labels = recogniser.labels
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
         self._rejects = [index for index, label in enumerate(labels) if label == REJECT]
-        self._samples_before = round(SECONDED_S * recogniser.sample_rate)
+        frame_s = recogniser.frame_samples / recogniser.sample_rate
+        later_frames = round((recogniser.peak_before_end_s - READ_BEFORE_END_S) / frame_s)
+        self.look_ahead_frames = min(max(later_frames, FEWEST_LATER_FRAMES), MOST_LATER_FRAMES)
+        self.oldest_doubt_frames = self.look_ahead_frames + OLDEST_DOUBT_FRAMES
+        before_peak_s = max(0.0, recogniser.peak_after_start_s) + SECONDED_S
+        self._samples_before = round(before_peak_s * recogniser.sample_rate)
         self.reset()
 
     def reset(self) -> None:
@@ -47,12 +53,12 @@ class FrameDecoder:
 
     def read(self, window: np.ndarray, unread: int) -> list[Hit]:
         """The words that the newest sound makes certain, after one more hop; so many of its frames are unread."""
-        frames = self._recogniser.frames(window, OLDEST_DOUBT_FRAMES + unread)
+        frames = self._recogniser.frames(window, self.oldest_doubt_frames + unread)
         hits = []
         if self._doubtful:
             word, frames_ago = self._doubtful
             hits += self._confirmed(window, frames, word, frames_ago + HOP_FRAMES)
-        for frames_ago in range(LOOK_AHEAD_FRAMES + unread - 1, LOOK_AHEAD_FRAMES - 1, -1):
+        for frames_ago in range(self.look_ahead_frames + unread - 1, self.look_ahead_frames - 1, -1):
             frame = frames[-1 - frames_ago]
             if self._held is not None and frame[self._held] < RELEASED:
                 self._held = None
@@ -71,8 +77,10 @@ class FrameDecoder:
         confidence = peak * (1 - float(heard[self._rejects].sum()))
         self._doubtful = None
         needed = self._recogniser.running_threshold
-        if confidence >= (max(needed, SURE_AT_ONCE) if frames_ago < SETTLED_FRAMES else needed):
+        if frames_ago < self.look_ahead_frames + SETTLED_FRAMES:
+            needed = max(needed, SURE_AT_ONCE)
+        if confidence >= needed:
             return [Hit(word, confidence, frames_ago)]
-        if frames_ago + HOP_FRAMES <= OLDEST_DOUBT_FRAMES:
+        if frames_ago + HOP_FRAMES <= self.oldest_doubt_frames:
             self._doubtful = word, frames_ago
         return []

@@ -43,6 +43,9 @@ class Recogniser:
         elif not 0.0 <= threshold <= 1.0:
             raise UsageError(f"--threshold {threshold:g} is outside 0 to 1")
         self.threshold = threshold
+        # of the middle word: where its frames are surest
+        self.peak_after_start_s = _number(self.path, metadata, "peak_after_start_ms", -1000, 1000) / 1000
+        self.peak_before_end_s = _number(self.path, metadata, "peak_before_end_ms", -1000, 1000) / 1000
         self.words = [label for label in self.labels if label != REJECT]
         self.frame_samples = self._checked_frame_samples()
 

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from dwindle.runtime.decoder import HOP_FRAMES, LOOK_AHEAD_FRAMES, OLDEST_DOUBT_FRAMES, FrameDecoder, Hit
+from dwindle.runtime.decoder import HOP_FRAMES, FrameDecoder, Hit
 from dwindle.runtime.event import WordEvent
 from dwindle.runtime.extent import BRIDGED_STEPS, STEP_S, powers, word_extent
 from dwindle.runtime.recogniser import Recogniser
@@ -26,9 +26,9 @@ class RealTimeInference:
         self._frame = recogniser.frame_samples
         self._hop = round(HOP_FRAMES * self._frame)
         self._window_samples = round(WINDOW_S * self._rate / self._frame) * self._frame
-        self._hangover_samples = round(HANGOVER_S * self._rate) + OLDEST_DOUBT_FRAMES * self._frame
-        self._pre_roll_samples = round(PRE_ROLL_S * self._rate)
         self._decoder = FrameDecoder(recogniser)
+        self._hangover_samples = round(HANGOVER_S * self._rate) + self._decoder.oldest_doubt_frames * self._frame
+        self._pre_roll_samples = round(PRE_ROLL_S * self._rate)
         self.reset()
 
     def reset(self) -> None:
@@ -63,7 +63,7 @@ class RealTimeInference:
 
     def finish(self) -> list[WordEvent]:
         """The words that only the end makes certain: as if silence followed."""
-        hops = math.ceil(OLDEST_DOUBT_FRAMES / HOP_FRAMES) + 1
+        hops = math.ceil(self._decoder.oldest_doubt_frames / HOP_FRAMES) + 1
         return self.process(np.zeros(hops * self._hop - len(self._rest), np.float32))
 
     def _judge(self, hop: np.ndarray) -> list[WordEvent]:
@@ -75,7 +75,7 @@ class RealTimeInference:
             self._voiced_until = self._position
         if not self.voice_active:
             return []
-        readable = self._position - LOOK_AHEAD_FRAMES * self._frame
+        readable = self._position - self._decoder.look_ahead_frames * self._frame
         oldest = readable - self._pre_roll_samples
         if oldest > self._read_until:  # silence lay between
             self._decoder.reset()

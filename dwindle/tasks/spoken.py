@@ -17,13 +17,14 @@ from dwindle.audio import SAMPLE_RATE, WINDOW_SAMPLES
 from dwindle.audio.augment import WaveAugment
 from dwindle.audio.corpora import REJECT
 from dwindle.audio.network import SpeechNet
+from dwindle.audio.peaks import Peak, middle_peak
 from dwindle.audio.rejection import Heard, best_words, calibrated_threshold, rejected
 from dwindle.audio.sets import HeardClips
 from dwindle.audio.store import ClipStore
 from dwindle.audio.strings import StringMaker
 from dwindle.catalogue import DATA_SETS
 from dwindle.scores import Score, score_by_speaker
-from dwindle.tasks.task import Batch, Judged, Reader, Task
+from dwindle.tasks.task import Batch, Engine, Judged, Reader, Task
 
 TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
 STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
@@ -169,14 +170,17 @@ class SpokenWords(Task):
     def example_input(self) -> Tensor:
         return torch.zeros(1, WINDOW_SAMPLES)
 
-    def metadata(self, read: Reader, corpora: Sequence[str]) -> dict[str, str]:
+    def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
         known = {**OTHER_LICENCES, **{name: data_set.licence for name, data_set in DATA_SETS.items()}}
         licences = {name: known[name] for name in corpora if name in known}
+        threshold, peak = self.calibrate(lambda audio: engine(audio)[0]), self._peak(engine)
         return {
             "labels": json.dumps(self.labels),
             "sample_rate": str(SAMPLE_RATE),
             "window_samples": str(WINDOW_SAMPLES),
-            "threshold": f"{math.floor(1e6 * self.calibrate(read)) / 1e6:.6f}",  # up would refuse the word that set it
+            "threshold": f"{math.floor(1e6 * threshold) / 1e6:.6f}",  # up would refuse the word that set it
+            "peak_after_start_ms": f"{peak.after_start_ms:.0f}",
+            "peak_before_end_ms": f"{peak.before_end_ms:.0f}",
             "corpora": json.dumps(list(corpora)),
             "licence": "; ".join(f"{name}: {licence}" for name, licence in licences.items()),
         }
@@ -207,6 +211,12 @@ class SpokenWords(Task):
             if not are_words.all():
                 scores[f"{name}_rejected"] = rejected(others, threshold, _only(clips.speakers, ~are_words))
         return scores
+
+    def _peak(self, engine: Engine) -> Peak:
+        clips = self.data.validation[self.data.calibration]
+        classes = self._wanted(clips)
+        words, classes = clips.audio[classes != self.reject_class], classes[classes != self.reject_class]
+        return middle_peak(words, torch.cat([engine(part)[1] for part in words.split(READ_BATCH)]), classes)
 
     def _threshold(self, calibrating: Heard) -> float:
         words = self._wanted(self.data.validation[self.data.calibration]) != self.reject_class

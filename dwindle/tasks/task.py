@@ -16,6 +16,7 @@ from dwindle.scores import Score
 
 Batch = dict[str, Tensor]
 Reader = Callable[[Tensor], Tensor]  # inputs to logits, in whatever engine
+Engine = Callable[[Tensor], Sequence[Tensor]]  # inputs to all outputs; the first holds the logits
 
 
 class Judged(NamedTuple):
@@ -94,7 +95,7 @@ class Task(ABC):
         """One input for tracing."""
 
     @abstractmethod
-    def metadata(self, read: Reader, corpora: Sequence[str]) -> dict[str, str]:
+    def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
         """What the exported file of this model, which learnt from those corpora, must tell whoever runs it."""
 
     def trial_inputs(self, count: int) -> dict[str, Tensor]:
