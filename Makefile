@@ -14,7 +14,7 @@ DATA_FLAG := $(if $(DATA),--data_dir $(DATA))
 SEEDS := 0 1 2
 TEACHERS := $(SEEDS:%=artifacts/alone-%/student.pt)
 ALONE := --alpha 0 --epochs 20 --patience 0
-DISTILLED := --temperature 4.0 --alpha 0.7 --patience 0 --teacher $(TEACHERS)
+DISTILLED := --temperature 4.0 --alpha 0.7 --patience 0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test pipeline release report samples clean
@@ -46,12 +46,14 @@ pipeline: .venv/installed  ## every stage in order, small settings, from whateve
 release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
 	for seed in $(SEEDS); do \
 	    $(TRAIN) $(DATA_FLAG) $(ALONE) --seed $$seed --output_dir artifacts/alone-$$seed --resume || exit; done
-	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --epochs 40 --start_from $(firstword $(TEACHERS)) --resume
+	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 15 --lr 0.0012 \
+	    --start_from $(lastword $(TEACHERS)) --resume
 	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --one_shot --sweep \
-	    --structured 0.3 --structured_epochs 16 --teacher $(TEACHERS) --resume
-	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --epochs 20 --width 24 --output_dir artifacts/width-24 --resume
+	    --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
+	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
+	    --output_dir artifacts/width-24 --resume
 	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 \
-	    --teacher $(TEACHERS) --output_dir artifacts/width-24 --resume
+	    --teacher artifacts/student.pt --output_dir artifacts/width-24 --resume
 	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark --pt2
 	$(FULL) -m bench.streaming $(DATA_FLAG) --output logs/streaming.json
 	$(MAKE) report

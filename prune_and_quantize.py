@@ -62,12 +62,13 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         if arguments.resume and (done := made_before(rows, folder, student_path)):
             print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
             return done
-    for path in teachers_of(arguments, folder):
+    teachers = teachers_of(arguments, student_path)
+    for path in teachers:
         refuse_who_heard(student.held_out_speaker, load_checkpoint(path, student.task), path)
     task = task_of(arguments, student)
     network = task.restored(student, student_path)
     checked(task.calibration_inputs())
-    workshop = open_workshop(arguments, task, folder, student.seed)
+    workshop = open_workshop(arguments, task, folder, student.seed, teachers)
 
     stage = "distilled" if student.stage == "distilled" else "student"
     floating = workshop.finished("student", stage, network, "float")
@@ -169,19 +170,19 @@ def unpruned(checkpoint: Checkpoint, path: Path) -> Checkpoint:
     return checkpoint
 
 
-def teachers_of(arguments: argparse.Namespace, folder: Path) -> list[Path]:
-    """Those named, else the one that stage 1 left there."""
-    wanted = (arguments.teacher or folder.glob("teacher.pt")) if arguments.alpha > 0 else ()
-    return [Path(path) for path in wanted]
+def teachers_of(arguments: argparse.Namespace, student_path: Path) -> list[Path]:
+    """Those named, else the one that stage 1 left there, else the student as it was."""
+    if arguments.alpha == 0:
+        return []
+    return [Path(path) for path in arguments.teacher or student_path.parent.glob("teacher.pt")] or [student_path]
 
 
-def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed: int) -> Workshop:
-    """The task's data, the teacher where there is one, and a folder for all versions."""
+def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed: int, teachers: list[Path]) -> Workshop:
+    """The task's data, its teachers, and a folder for all versions."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
-    paths = teachers_of(arguments, folder)
-    teacher = Ensemble([task.restored(load_checkpoint(path, task.name), path) for path in paths]) if paths else None
-    helped = f"with the help of {', '.join(map(str, paths))}" if paths else "without a teacher"
+    networks = [task.restored(load_checkpoint(path, task.name), path) for path in teachers]
+    helped = f"with the help of {', '.join(map(str, teachers))}" if teachers else "without a teacher"
     print(f"fine-tuning {helped}", flush=True)
 
     def write(network: nn.Module, path: Path) -> None:
@@ -192,7 +193,7 @@ def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed:
         folder=folder / "versions",
         write_onnx=write,
         loss=KnowledgeDistillationLoss(arguments.temperature, arguments.alpha),
-        teacher=teacher,
+        teacher=Ensemble(networks) if networks else None,
         accelerator=Accelerator(
             cpu=arguments.device != "cuda", dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True)
         ),
@@ -213,7 +214,7 @@ def parse_arguments() -> argparse.Namespace:
     add_task_flags(data)
     data.add_argument("--student", metavar="FILE", help="default: student.pt in --output_dir")
     data.add_argument(
-        "--teacher", nargs="+", metavar="FILE", help="default: teacher.pt in --output_dir, where there is one"
+        "--teacher", nargs="+", metavar="FILE", help="default: teacher.pt beside the student, else the student itself"
     )
     how = parser.add_argument_group("how to shrink it")
     how.add_argument(
@@ -232,7 +233,7 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--qat_epochs", type=positive_int, default=4, help="of training with rounding in place")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")
-    how.add_argument("--lr", type=positive_float, default=1e-3, help="highest rate of each fine-tuning")
+    how.add_argument("--lr", type=positive_float, default=2.5e-4, help="highest rate of each fine-tuning")
     how.add_argument("--batch_size", type=positive_int, default=128)
     where = parser.add_argument_group("where and with what")
     where.add_argument("--output_dir", default=None, help="default: artifacts, or artifacts/TASK for other tasks")

@@ -65,6 +65,7 @@ def finished(killed) -> tuple[Path, list[dict]]:
     assert "another target" in complaint(other)
     done = run(killed, *WHOLE, "--resume")
     assert done.returncode == 0, done.stderr
+    assert "with the help of artifacts/student.pt" in done.stderr  # there is no teacher.pt
     assert "step 1/2" not in done.stderr
     assert "step 2/2" in done.stderr
     again = run(killed, *WHOLE, "--resume")

@@ -28,7 +28,7 @@ from dwindle.compress.workshop import Workshop
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
 ADDITIONS = (operator.add, operator.iadd, torch.add)
 RESHAPING = ("flatten", "unsqueeze", "squeeze", "reshape", "view", "transpose", "permute", torch.flatten)
-RATE_SHARE = 0.2  # of the fine-tuning's learning rate: the weights need only settle between levels
+RATE_SHARE = 0.8  # of the fine-tuning's learning rate: the weights need only settle between levels
 AVERAGING = 0.01  # of activation ranges, per batch
 
 ACTIVATIONS = quantization.FakeQuantize.with_args(

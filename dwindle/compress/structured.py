@@ -13,6 +13,7 @@ from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
+RATE_SHARE = 4.0  # of the fine-tuning's learning rate: half of what was learnt is cut out
 
 
 def narrowed(arguments: dict[str, Any], share: float) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def prune_channels(network: nn.Module, smaller: nn.Module, workshop: Workshop, n
     example = workshop.task.example_input()
     with torch.enable_grad():  # the dependencies are found by following gradients
         cut = without_channels(network, smaller, example)
-    workshop.fine_tune(cut, name, epochs)
+    workshop.fine_tune(cut, name, epochs, RATE_SHARE)
     before, after = (learnt_multiply_adds(one, example) for one in (network, cut))
     fewer = f"{before / after:.2f} times fewer multiply-adds in the layers that learn, {after:,} of {before:,}"
     return workshop.finished(name, "structured", cut, f"rebuilt narrower, then {epochs} epochs; {fewer}")
