@@ -48,11 +48,11 @@ release: .venv/installed  ## the full recipe, from data to artifacts/; hours, an
 	    $(TRAIN) $(DATA_FLAG) $(ALONE) --seed $$seed --output_dir artifacts/alone-$$seed --resume || exit; done
 	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 15 --lr 0.0012 \
 	    --start_from $(lastword $(TEACHERS)) --resume
-	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --one_shot --sweep \
-	    --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
+	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
+	    --one_shot --sweep --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
 	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
 	    --output_dir artifacts/width-24 --resume
-	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 \
+	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
 	    --teacher artifacts/student.pt --output_dir artifacts/width-24 --resume
 	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark --pt2
 	$(FULL) -m bench.streaming $(DATA_FLAG) --output logs/streaming.json

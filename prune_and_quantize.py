@@ -90,14 +90,15 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
             held_out_speaker=student.held_out_speaker,
         ).save(folder / file)
 
-    sparsity, steps, epochs = arguments.target_sparsity, arguments.steps, arguments.epochs_per_step
-    pruned = prune_in_steps(network, workshop, "pruned", sparsity, steps, epochs)
+    sparsity, gradually = arguments.target_sparsity, arguments.epochs_after_steps
+    pruned = prune_in_steps(network, workshop, "pruned", sparsity, gradually)
     save(pruned, "pruned.pt", student.arguments)
     versions.append(pruned)
     if arguments.one_shot:
-        versions.append(prune_in_steps(network, workshop, "one_shot", sparsity, 1, steps * epochs, timed=False))
+        versions.append(prune_in_steps(network, workshop, "one_shot", sparsity, [sum(gradually)], timed=False))
     if arguments.sweep:
-        prune_in_steps(network, workshop, "sweep", 0.9, 9, epochs, at_each_step=versions.append, timed=False)
+        nine_times = [arguments.epochs_per_step] * 9
+        prune_in_steps(network, workshop, "sweep", 0.9, nine_times, at_each_step=versions.append, timed=False)
     for removed in arguments.structured:
         name, smaller = f"structured_{round(100 * removed)}", narrowed(student.arguments, removed)
         cut = prune_channels(network, task.rebuild(smaller), workshop, name, arguments.structured_epochs)
@@ -222,14 +223,15 @@ def parse_arguments() -> argparse.Namespace:
     )
     how.add_argument("--steps", type=positive_int, default=8, help="pruning steps, each followed by fine-tuning")
     how.add_argument("--epochs_per_step", type=positive_int, default=2)
+    how.add_argument(
+        "--last_epochs", type=positive_int, help="after the last step, whose zeros stay (as many as after the others)"
+    )
     how.add_argument("--one_shot", action="store_true", help="also prune in one step, with as many epochs in all")
     how.add_argument("--sweep", action="store_true", help="also prune on, 10%% at a time, to 90%%")
     how.add_argument(
         "--structured", type=partial_share, nargs="*", default=[], metavar="SHARE", help="channels to remove"
     )
-    how.add_argument(
-        "--structured_epochs", type=positive_int, help="after the removal (as many as all steps of zeroing have)"
-    )
+    how.add_argument("--structured_epochs", type=positive_int, help="after the removal (as many as zeroing has in all)")
     how.add_argument("--qat_epochs", type=positive_int, default=4, help="of training with rounding in place")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")
@@ -243,7 +245,9 @@ def parse_arguments() -> argparse.Namespace:
     where.add_argument("--json", action="store_true", help="the rows as JSON on stdout, all else on stderr")
     arguments = parser.parse_args()
     arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
-    arguments.structured_epochs = arguments.structured_epochs or arguments.steps * arguments.epochs_per_step
+    each, last = arguments.epochs_per_step, arguments.last_epochs or arguments.epochs_per_step
+    arguments.epochs_after_steps = [each] * (arguments.steps - 1) + [last]
+    arguments.structured_epochs = arguments.structured_epochs or sum(arguments.epochs_after_steps)
     return arguments
 
 

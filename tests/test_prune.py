@@ -74,7 +74,7 @@ def test_a_resumed_sweep_still_has_every_level(tmp_path):
         workshop = Untrained(task, tmp_path, lambda network, path: None, **shared)
         levels.clear()
         (tmp_path / "trained").unlink(missing_ok=True)
-        prune_in_steps(small_network(), workshop, "sweep", 0.8, 4, 1, at_each_step=levels.append)
+        prune_in_steps(small_network(), workshop, "sweep", 0.8, [1] * 4, at_each_step=levels.append)
 
     with pytest.raises(KeyboardInterrupt):
         sweep(resume=False)

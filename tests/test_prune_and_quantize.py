@@ -23,7 +23,8 @@ from dwindle.results import load_results
 from dwindle.tasks.spoken import SpokenWords
 
 COMMAND = ("--data_dir", "data", "--corpora", "fsdd", "--batch_size", "20", "--steps", "2", "--epochs_per_step", "1")
-WHOLE = (*COMMAND, "--qat_epochs", "1", "--rounds", "3", "--structured", "0.3", "--one_shot", "--json")
+WHOLE = (*COMMAND, "--last_epochs", "2", "--qat_epochs", "1", "--rounds", "3")
+WHOLE += ("--structured", "0.3", "--one_shot", "--json")
 
 
 def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess:
@@ -86,6 +87,8 @@ def test_every_version_has_a_row(finished):
     techniques = ["fp16", "dynamic", "static_uint8", "static_int8", "qat", "int8_weights"]
     expected = {"student", "pruned", "one_shot", "structured_30", "structured_30_int8_weights"}
     assert set(by_name) == expected | {f"pruned_{technique}" for technique in techniques}
+    assert by_name["pruned"]["note"] == "40.0% of the weights zero in 2 steps, 3 epochs"
+    assert by_name["one_shot"]["note"] == "40.0% of the weights zero in one step, 3 epochs"
     assert "converts no convolution" in by_name["pruned_dynamic"]["note"]
     assert by_name["structured_30"]["multiply_adds"] < by_name["student"]["multiply_adds"]
     assert by_name["structured_30"]["parameters"] < by_name["student"]["parameters"]

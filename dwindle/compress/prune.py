@@ -107,17 +107,16 @@ def prune_in_steps(
     workshop: Workshop,
     name: str,
     target_sparsity: float,
-    steps: int,
-    epochs_per_step: int,
+    epochs_after_steps: list[int],
     at_each_step: Callable[[Version], None] | None = None,
     timed: bool = True,
 ) -> Version:
     """Prune a copy of the network, fine-tuning after each step; stopped at any moment, it can be resumed."""
-    network = copy.deepcopy(network)
-    conditions = {"target": target_sparsity, "steps": steps, "epochs": epochs_per_step, "student": fingerprint(network)}
+    network, steps = copy.deepcopy(network), len(epochs_after_steps)
+    conditions = {"target": target_sparsity, "epochs": epochs_after_steps, "student": fingerprint(network)}
     conditions |= workshop.conditions
     pruner = MagnitudePruner(network, target_sparsity, steps)
-    for number in range(1, steps + 1):
+    for number, epochs in enumerate(epochs_after_steps, start=1):
         state_path = workshop.folder / f".pruning-{name}-{number}.pt"
         if workshop.resume and state_path.is_file():
             _restore(network, state_path, conditions)
@@ -125,7 +124,7 @@ def prune_in_steps(
         else:
             reached = pruner.step()
             print(f"{name}: step {number}/{steps}: {100 * reached:.1f}% of the weights are zero", flush=True)
-            workshop.fine_tune(network, f"{name}-{number}", epochs_per_step)
+            workshop.fine_tune(network, f"{name}-{number}", epochs)
             make_copyable(network)
             state = {"format": STATE_FORMAT, "conditions": conditions, "weights": network.state_dict()}
             save_tensors(state_path, state)
@@ -133,13 +132,15 @@ def prune_in_steps(
         if at_each_step is not None:
             level = f"{name}_{round(100 * pruner.sparsity)}"
             bare = without_masks(copy.deepcopy(network))
-            at_each_step(workshop.finished(level, "pruned", bare, _note(bare, number, epochs_per_step), timed))
+            at_each_step(workshop.finished(level, "pruned", bare, _note(bare, epochs_after_steps[:number]), timed))
     pruner.remove()
-    return workshop.finished(name, "pruned", network, _note(network, steps, epochs_per_step), timed)
+    return workshop.finished(name, "pruned", network, _note(network, epochs_after_steps), timed)
 
 
-def _note(network: nn.Module, steps: int, epochs: int) -> str:
-    return f"{100 * sparsity(network):.1f}% of the weights zero, {steps} steps of {epochs} epochs"
+def _note(network: nn.Module, epochs_after_steps: list[int]) -> str:
+    steps, epochs = len(epochs_after_steps), sum(epochs_after_steps)
+    pace = "one step" if steps == 1 else f"{steps} steps"
+    return f"{100 * sparsity(network):.1f}% of the weights zero in {pace}, {epochs} epochs"
 
 
 def _restore(network: nn.Module, state_path: Path, conditions: dict[str, Any]) -> None:
