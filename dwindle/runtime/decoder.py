@@ -3,6 +3,7 @@
 The frames tell words apart that are said without a pause; the pooled answer knows better what is no word at all.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from dwindle.runtime.recogniser import REJECT, Recogniser
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 READ_BEFORE_END_S = 0.14  # of the middle word: its frame's first reading, which sees all frames until then
 FEWEST_LATER_FRAMES, MOST_LATER_FRAMES = 3, 10  # that a first reading sees
-SETTLED_FRAMES = 1  # after the first reading a word is accepted from the threshold on ...
+SETTLED_FRAMES = 1.5  # after the first reading a word is accepted from the threshold on ...
 SURE_AT_ONCE = 0.8  # ... and before only with this confidence: "four" may become "forward"
 OLDEST_DOUBT_FRAMES = 5  # after the first reading: for so long a doubtful word may wait for more sound
 PROPOSED = 0.05  # probability from which a frame proposes a word
@@ -70,8 +71,8 @@ class FrameDecoder:
 
     def _confirmed(self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float) -> list[Hit]:
         """The word, when both readings together make it certain; else it stays in doubt for a while."""
-        newest = len(frames) - 1 - int(frames_ago)
-        peak = float(frames[newest : newest + PEAK_FRAMES, word].max())
+        proposing = len(frames) - 1 - math.ceil(frames_ago)  # after half a hop it lies between two: begin before it
+        peak = float(frames[proposing : proposing + PEAK_FRAMES, word].max())
         since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
         heard = self._recogniser.pooled(window[-self._samples_before - since_peak :])
         confidence = peak * (1 - float(heard[self._rejects].sum()))
