@@ -48,7 +48,8 @@ def results(found: Measurements) -> str:
         "FSDD's six voices are heard in training. The unseen speakers are not, but the best epoch and what ships were\n"
         "chosen by their clips, which are also those in noise.\n"
         "Other words are those of training said by other speakers, at the threshold that refuses 3% of the unseen\n"
-        "speakers' digits too; accuracy is that before the threshold.\n"
+        "speakers' digits too; accuracy is that before the threshold. A voice's clips count together in the\n"
+        "intervals.\n"
         "Sizes are those of ONNX files, or of the checkpoint where no time stands. Time is that of ONNX Runtime\n"
         f"for one second of sound: median, one thread{machine(found)}; differences below a tenth are chance.",
         running_text(found),
