@@ -133,9 +133,9 @@ def test_what_cannot_be_pruned_is_refused_in_one_line():
         MagnitudePruner(small_network(), 0.5, 0)
 
 
-def test_narrowing_takes_at_least_the_share_and_keeps_widths_even():
+def test_narrowing_takes_at_least_the_share_and_keeps_whole_blocks():
     arguments = {"classes": 11, "channels": 80, "stem_channels": 16, "blocks": 4}
-    assert narrowed(arguments, 0.3) == {"classes": 11, "channels": 56, "stem_channels": 10, "blocks": 4}
+    assert narrowed(arguments, 0.3) == {"classes": 11, "channels": 56, "stem_channels": 8, "blocks": 4}
     assert narrowed(arguments, 0.999)["channels"] == 2
     with pytest.raises(UsageError):
         narrowed(arguments, 1.0)
