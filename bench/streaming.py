@@ -64,7 +64,9 @@ def suites(data_dir: Path, split: str, share: float) -> dict[str, list[Stream]]:
         made["other words only"] = foreign_streams(data_dir, share)
     if noises:
         made["noise only"] = noise_streams(data_dir, 3600 * share)
-    return made
+        made["noise of no throat"] = noise_streams(data_dir, 3600 * share, of_throats=False)
+        made["sneezes and crying"] = noise_streams(data_dir, 1200 * share, of_throats=True)
+    return {name: streams for name, streams in made.items() if streams}
 
 
 def heard_in(inference: RealTimeInference, samples: np.ndarray) -> list[WordEvent]:

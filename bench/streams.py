@@ -17,6 +17,7 @@ PEAK = 0.5
 FLOOR_DB = -75.0  # a quiet room, so that a gap is not digital silence
 FADE_MS = 5
 LEAD_S = 0.5  # before the first word and after the last
+THROATS = ("babycry", "personsneeze")  # classes of noise that are nearly speech; ESC-10 numbers them: 004-Babycry
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,11 @@ def foreign_streams(data_dir: Path, share: float) -> list[Stream]:
     return _strings(parts, (0.1, 0.6), rng)
 
 
-def noise_streams(data_dir: Path, seconds: float) -> list[Stream]:
-    """Minutes with two noises at a time, at drawn levels, and no one speaking."""
+def noise_streams(data_dir: Path, seconds: float, of_throats: bool | None = None) -> list[Stream]:
+    """Minutes with two noises at a time, at drawn levels, and no one speaking; of all kinds, or of two sorts apart."""
     rng = np.random.default_rng(5)
-    noises, minutes = _noises(data_dir), []
-    for _ in range(max(1, round(seconds / 60))):
+    noises, minutes = _noises(data_dir, of_throats), []
+    for _ in range(max(1, round(seconds / 60)) if noises else 0):
         minute = np.zeros(60 * SAMPLE_RATE, np.float32)
         for _ in range(2):
             parts = [noises[index] for index in rng.integers(len(noises), size=13)]
@@ -122,8 +123,11 @@ def _foreign_clips(data_dir: Path) -> list[Clip]:
     return [clip for clip in negatives(data_dir) if clip.split == TEST]
 
 
-def _noises(data_dir: Path) -> list[np.ndarray]:
-    return [_sound(clip.path) for clip in noise(data_dir) if clip.split == VALIDATION]
+def _noises(data_dir: Path, of_throats: bool | None = None) -> list[np.ndarray]:
+    unheard = [clip.path for clip in noise(data_dir) if clip.split == VALIDATION]
+    if of_throats is not None:
+        unheard = [path for path in unheard if path.parent.name.lower().endswith(THROATS) == of_throats]
+    return [_sound(path) for path in unheard]
 
 
 def _strings(parts: Sequence[Sequence[Clip]], gaps_s: tuple[float, float], rng: np.random.Generator) -> list[Stream]:

@@ -25,6 +25,8 @@ STREAMS = {  # of bench/streaming.py: those that are shown
     "digits among other words": "unseen speakers, digits among other words",
     "other words only": "other words only",
     "noise only": "noise only",
+    "noise of no throat": "noise without sneezes and crying",
+    "sneezes and crying": "sneezes and crying",
 }
 BASES = {"teacher": "teacher", "student alone": "student alone", "distilled student": "distilled student"}
 BASES |= {"pruned": "pruned", "one_shot": "pruned at once"}
