@@ -9,7 +9,6 @@ export_results.json. Only when every file has passed its checks do they replace 
 import argparse
 import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -36,7 +35,6 @@ from dwindle.compress.measure import file_size, multiply_adds, nonzeros, open_se
 from dwindle.compress.onnx_file import check_onnx, read_onnx, write_onnx
 from dwindle.compress.optional import imported
 from dwindle.compress.verify import (
-    Engine,
     agreement,
     check_float,
     check_quantised,
@@ -44,13 +42,14 @@ from dwindle.compress.verify import (
     onnx_engine,
     torch_engine,
 )
-from dwindle.cores import usable_cores
+from dwindle.cores import processor, usable_cores
+from dwindle.engine import Engine, first_output
 from dwindle.errors import UserError, describe_os_error, run, sigterm_as_interruption
 from dwindle.files import sha256_of, write_json
 from dwindle.results import load_results, record
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, task_of
-from dwindle.tasks.task import Reader, Task
+from dwindle.tasks.task import Task
 
 TRIALS = 1_000  # real inputs, and as many random ones
 LARGEST_BYTES = {"model_ts.pt": 1_000_000, "model.onnx": 600_000, "model_int8.onnx": 128_000}
@@ -182,11 +181,6 @@ class Export:
         self.scored.append(path.name)
 
 
-def first_output(engine: Engine) -> Reader:
-    """The logits alone, as tasks read them."""
-    return lambda inputs: engine(inputs)[0]
-
-
 def scratch_folder(folder: Path) -> tempfile.TemporaryDirectory:
     """Beside the files that it will replace, so that moving them there cannot fail halfway."""
     try:
@@ -244,13 +238,6 @@ def described(report: dict[str, Any], folder: Path) -> str:
             for row in report["processes"]
         ]
     return "\n".join([*lines, f"\nwritten to {folder}: {', '.join([*report['files'], 'export_results.json'])}"])
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def parse_arguments() -> argparse.Namespace:

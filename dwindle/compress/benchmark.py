@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from dwindle.compress.export import load_torchscript
 from dwindle.compress.measure import fresh_process, latencies, open_session
-from dwindle.compress.verify import Engine, onnx_engine, torch_engine
+from dwindle.compress.verify import onnx_engine, torch_engine
 from dwindle.cores import usable_cores
+from dwindle.engine import Engine
 
 BASELINE = "eager"  # every ratio is against it
 ROUNDS = {1: 120, 64: 10}  # by batch size

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dwindle.compress.optional import imported
+from dwindle.engine import Reader
 from dwindle.errors import UserError
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def open_session(model: str | Path | bytes, threads: int = 1) -> "onnxruntime.In
     return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def session_reader(session: "onnxruntime.InferenceSession") -> Callable[[Tensor], Tensor]:
+def session_reader(session: "onnxruntime.InferenceSession") -> Reader:
     """A function from inputs to the first output, as tasks judge every engine."""
     input_name, output_name = session.get_inputs()[0].name, session.get_outputs()[0].name
 

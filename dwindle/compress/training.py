@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from dwindle.checkpoint import save_tensors
 from dwindle.compress.distill import KnowledgeDistillationLoss
+from dwindle.engine import Reader
 from dwindle.errors import UserError
 from dwindle.files import written_whole
 
@@ -232,7 +233,7 @@ class Trainer:
                 temporary.write_text("".join(lines[: self.epoch]), encoding="utf-8")
 
 
-def reader(model: nn.Module, device: torch.device | str = "cpu") -> Callable[[Tensor], Tensor]:
+def reader(model: nn.Module, device: torch.device | str = "cpu") -> Reader:
     """A function from inputs to logits, the way every engine is judged."""
 
     def read(inputs: Tensor) -> Tensor:

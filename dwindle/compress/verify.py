@@ -1,6 +1,6 @@
 """Does a shipped file answer as PyTorch does? Every output is compared, in small and large batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dwindle.compress.optional import imported
+from dwindle.engine import Engine
 from dwindle.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ BATCH_SIZES = (1, 2, 64)
 LARGEST_DIFFERENCE = 1e-3  # of any output of a float file
 SAME_ANSWER = 0.995  # the least share of a quantised file's top answers
 TIE = 0.05  # two logits so close are equally right: noise makes an untrained network choose between such
-
-Engine = Callable[[Tensor], Sequence[Tensor]]  # inputs to all outputs; the first holds the logits
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,9 @@ from dwindle.audio.sets import HeardClips
 from dwindle.audio.store import ClipStore
 from dwindle.audio.strings import StringMaker
 from dwindle.catalogue import DATA_SETS
+from dwindle.engine import Engine, Reader, first_output
 from dwindle.scores import Score, score_by_speaker
-from dwindle.tasks.task import Batch, Engine, Judged, Reader, Task
+from dwindle.tasks.task import Batch, Judged, Task
 
 TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
 STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
@@ -173,7 +174,7 @@ class SpokenWords(Task):
     def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
         known = {**OTHER_LICENCES, **{name: data_set.licence for name, data_set in DATA_SETS.items()}}
         licences = {name: known[name] for name in corpora if name in known}
-        threshold, peak = self.calibrate(lambda audio: engine(audio)[0]), self._peak(engine)
+        threshold, peak = self.calibrate(first_output(engine)), self._peak(engine)
         return {
             "labels": json.dumps(self.labels),
             "sample_rate": str(SAMPLE_RATE),

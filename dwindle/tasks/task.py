@@ -1,7 +1,7 @@
 """What a task must answer; everything that shrinks a model works through these answers alone."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from dwindle.checkpoint import Checkpoint
+from dwindle.engine import Engine, Reader
 from dwindle.errors import UserError
 from dwindle.scores import Score
 
 Batch = dict[str, Tensor]
-Reader = Callable[[Tensor], Tensor]  # inputs to logits, in whatever engine
-Engine = Callable[[Tensor], Sequence[Tensor]]  # inputs to all outputs; the first holds the logits
 
 
 class Judged(NamedTuple):
