@@ -32,6 +32,7 @@ from bench.streams import (
 from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.corpora import TEST, VALIDATION, negatives, noise
 from dwindle.audio.reading import read_audio
+from dwindle.cores import processor
 from dwindle.data import data_directory
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
 from dwindle.errors import run
@@ -191,7 +192,7 @@ def main() -> None:
     made = suites(data_dir, arguments.split, 0.2 if arguments.quick else 1.0)
     report: dict[str, Any] = {"model_sha256": sha256_of(arguments.model)}
     report |= {"threshold": recogniser.running_threshold, "isolated_threshold": recogniser.threshold}
-    report["split"] = arguments.split
+    report |= {"split": arguments.split, "processor": processor()}
 
     report["streams"] = [measured(name, streams, inference) for name, streams in made.items()]
     print_table("Dwindle", report["streams"])

@@ -53,9 +53,10 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
     for path in sorted(artifacts_dir.glob("width-*/results.json")):
         narrow = [row for row in load_results(path)["rows"] if row["version"] in NARROW_VERSIONS]
         rows += [row | {"version": f"{path.parent.name.replace('-', '_')}_{row['version']}"} for row in narrow]
+    exported = _json(artifacts_dir / "export_results.json")
     return Measurements(
-        rows=rows,
-        exported=_json(artifacts_dir / "export_results.json"),
+        rows=[_timed_beside(row, exported) for row in rows],
+        exported=exported,
         streaming=_streaming(logs_dir / "streaming.json", rows),
         answers=_answers(logs_dir / "answers.json", rows),
         curves={name: epochs for name, epochs in curves.items() if epochs},
@@ -63,6 +64,14 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
         distillation_curves={manner: runs for manner, runs in ablation_curves.items() if any(runs)},
         held_out=_json(logs_dir / "leave_one_speaker_out" / "scores.json"),
     )
+
+
+def _timed_beside(row: dict[str, Any], exported: dict[str, Any] | None) -> dict[str, Any]:
+    """Times of another processor than the shipped files' do not belong beside theirs."""
+    ours = ((exported or {}).get("machine") or {}).get("processor")
+    if "processor" not in row or row["processor"] == ours:
+        return row
+    return {key: value for key, value in row.items() if key != "latency"}
 
 
 def _json(path: Path) -> Any:

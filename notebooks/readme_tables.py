@@ -109,11 +109,24 @@ def running_text(found: Measurements) -> str:
     if not lines:
         return "Running speech: no figures of this model."
     heads = ["running speech", "digit errors, %", "PocketSphinx 5", "median ms", "95% ms"]
-    return (
-        table(heads, lines, left_columns=1) + "\n\n"
+    explained = (
         "Digits wrong, missed or added, per digit said, 95% intervals. Times run from a word's last sample to its\n"
         "answer, computing included: the median, and what 95% of the right answers keep within; below zero is before."
     )
+    return "\n".join([table(heads, lines, left_columns=1), "", explained, *cost_lines(found.streaming)])
+
+
+def cost_lines(streaming: dict[str, Any]) -> list[str]:
+    """What live streams take, a line for each measurement that there is."""
+    sentences = []
+    if "streams_per_core" in streaming:
+        where = f" ({streaming['processor']})" if "processor" in streaming else ""
+        sentences.append(f"One core{where} carried {streaming['streams_per_core']} live streams of unbroken speech.")
+    if memory := streaming.get("memory_mb"):
+        sentences.append(
+            f"Memory: {memory['after_a_minute']:.1f} MB after a minute, {memory['after_an_hour']:.1f} MB after an hour."
+        )
+    return sentences
 
 
 def counts(found: Measurements) -> str:

@@ -163,6 +163,22 @@ def test_running_speech_is_shown_beside_the_reference(folders):
     assert f"| unseen speakers, pauses of 0.2 to 1 s {line}" in text
     assert "| noise only | 119 false digits in 60 minutes | – | – | – |" in text
     assert line in card_results(load_measurements(*folders))
+    assert "live streams" not in text
+    cost = {"streams_per_core": 321, "processor": "Chip 8"}
+    cost |= {"memory_mb": {"after_a_minute": 77.0, "after_an_hour": 78.5}}
+    write_json(folders[1] / "streaming.json", STREAMED | {"streams": [LIVE]} | cost)
+    assert "One core (Chip 8) carried 321 live streams" in (text := results(load_measurements(*folders)))
+    assert "77.0 MB after a minute, 78.5 MB after an hour" in text
+
+
+def test_times_of_another_processor_are_not_shown(folders):
+    """A regression: a width trained on a faster machine looked five times as fast as the release."""
+    content = json.loads((folders[0] / "results.json").read_text(encoding="utf-8"))
+    timed_line = "| pruned | 48,000 of 80,000 | 337 | 0.71 |"
+    for chip, shown in (("Chip 9", True), ("Chip 10", False)):
+        content["rows"] = [row | {"processor": chip} for row in content["rows"]]
+        write_json(folders[0] / "results.json", content)
+        assert (timed_line in results(load_measurements(*folders))) == shown
 
 
 def test_another_width_stands_beside_the_release(folders):
