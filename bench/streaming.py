@@ -25,6 +25,7 @@ from bench.streams import (
     fsdd_streams,
     mixed_streams,
     noise_streams,
+    one_breath_streams,
     spaced_streams,
     unpaused_streams,
     with_noise,
@@ -54,6 +55,7 @@ def suites(data_dir: Path, split: str, share: float) -> dict[str, list[Stream]]:
     made = {f"fsdd {split}, gaps {1000 * gap_s:.0f} ms": streams for gap_s, streams in fsdd_by_gap.items()}
     made["unseen speakers, gaps 0.2-1 s"] = spaced_streams(data_dir, share)
     made["unseen speakers, no pauses"] = unpaused_streams(data_dir, share)
+    made["synthetic voices, one breath"] = one_breath_streams(share)
     others = negatives(data_dir)
     noises = any(clip.split == VALIDATION for clip in noise(data_dir))
     if others:

@@ -1,5 +1,6 @@
 """Long streams out of real clips, with the truth: which word is said when, and where its last sample is."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.corpora import REJECT, TEST, VALIDATION, Clip, fsdd, negatives, noise, speech_commands
 from dwindle.audio.reading import read_audio
 from dwindle.audio.speech_edges import MARGIN_MS, speech_edges
+from dwindle.audio.store import FULL_SCALE
+from dwindle.audio.vocabulary import DIGIT_WORDS
+from dwindle.audio.voices import synthesise
 
 PEAK = 0.5
 FLOOR_DB = -75.0  # a quiet room, so that a gap is not digital silence
 FADE_MS = 5
 LEAD_S = 0.5  # before the first word and after the last
+PHRASE_SEED = 1_000  # no training draws its voices by it
 THROATS = ("babycry", "personsneeze")  # classes of noise that are nearly speech; ESC-10 numbers them: 004-Babycry
 
 
@@ -89,6 +94,19 @@ def foreign_streams(data_dir: Path, share: float) -> list[Stream]:
     order = rng.permutation(len(clips))[: round(share * len(clips))]
     parts = [[clips[index] for index in order[at : at + 40]] for at in range(0, len(order), 40)]
     return _strings(parts, (0.1, 0.6), rng)
+
+
+def one_breath_streams(share: float) -> list[Stream]:
+    """Digits that flow into each other as synthetic voices say them; where each word ends is not known."""
+    rng = np.random.default_rng(7)
+    drawn = (rng.choice(DIGIT_WORDS, rng.integers(2, 5)) for _ in range(round(300 * share)))
+    phrases = {" ".join(words): words for words in drawn}
+    silence = np.zeros(round(LEAD_S * SAMPLE_RATE), np.float32)
+    streams = []
+    for clip in synthesise(list(phrases), 1, seed=PHRASE_SEED):
+        words = [Spoken(str(DIGIT_WORDS.index(word)), math.nan, math.nan) for word in phrases[clip.word]]
+        streams.append(Stream(np.concatenate([silence, clip.samples.astype(np.float32) / FULL_SCALE, silence]), words))
+    return streams
 
 
 def noise_streams(data_dir: Path, seconds: float, of_throats: bool | None = None) -> list[Stream]:

@@ -22,6 +22,7 @@ STREAMS = {  # of bench/streaming.py: those that are shown
     "unseen speakers, gaps 0.2-1 s": "unseen speakers, pauses of 0.2 to 1 s",
     "unseen speakers, no pauses": "unseen speakers, no pauses",
     "no pauses, noise 10 dB": "unseen speakers, no pauses, noise at 10 dB",
+    "synthetic voices, one breath": "synthetic voices, several digits in one breath",
     "digits among other words": "unseen speakers, digits among other words",
     "other words only": "other words only",
     "noise only": "noise only",

@@ -5,18 +5,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dwindle.runtime.decoder import HOP_FRAMES, FrameDecoder
+from dwindle.runtime.decoder import HOP_FRAMES, LEAST_SECONDED, FrameDecoder
 
 FRAME = 256
 
 
-def hearing_one_word(moment: int) -> SimpleNamespace:
+def hearing_one_word(moment: int, probability: float = 0.5, rejected: float = 0.0) -> SimpleNamespace:
     """A recogniser of sound that is its own sample numbers: the frame with this one in it says "1", in doubt."""
 
     def frames(window: np.ndarray, newest: int) -> np.ndarray:
         spans = window[-newest * FRAME :].reshape(newest, FRAME)
         says_so = (spans == moment).any(axis=1)
-        return np.stack([0.5 * says_so, np.zeros(newest), 1 - 0.5 * says_so], axis=1)
+        return np.stack([probability * says_so, np.zeros(newest), 1 - probability * says_so], axis=1)
 
     return SimpleNamespace(
         labels=["1", "reject"],
@@ -26,7 +26,7 @@ def hearing_one_word(moment: int) -> SimpleNamespace:
         peak_after_start_s=0.2,
         peak_before_end_s=0.27,
         frames=frames,
-        pooled=lambda samples: np.array([1.0, 0.0]),
+        pooled=lambda samples: np.array([1 - rejected, rejected]),
     )
 
 
@@ -40,3 +40,14 @@ def test_a_doubtful_word_is_seen_again_wherever_half_a_hop_put_it(part):
     (hit,) = decoder.read(window + round(HOP_FRAMES * FRAME), unread=1)
     assert hit.frames_ago == decoder.look_ahead_frames + HOP_FRAMES
     assert hit.confidence == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("probability", "said"), [(0.6, []), (0.7, [0.7 * LEAST_SECONDED])])
+def test_a_clear_frame_outvotes_a_pooled_answer_that_hears_no_word(probability, said):
+    """Words said in one breath were lost: with a part of the next, "four" was taken for none."""
+    decoder = FrameDecoder(hearing_one_word(100 * FRAME, probability, rejected=0.95))
+    end = (100 + 1 + decoder.look_ahead_frames) * FRAME
+    window = np.arange(end - 24 * FRAME, end)
+    hop = round(HOP_FRAMES * FRAME)
+    hits = [hit for hops in range(6) for hit in decoder.read(window + hops * hop, unread=1)]
+    assert [hit.confidence for hit in hits] == pytest.approx(said)

@@ -19,6 +19,7 @@ OLDEST_DOUBT_FRAMES = 5  # after the first reading: for so long a doubtful word 
 PROPOSED = 0.05  # probability from which a frame proposes a word
 RELEASED = 0.05  # below it a word is over, and may be said again
 PEAK_FRAMES = 5  # from the proposing one on, in which the word is at its most probable
+LEAST_SECONDED = 0.6  # share of a frame's probability that the pooled answer must leave: it takes "four two" for "fort"
 SECONDED_S = 0.09  # before the middle word: where the sound begins that the pooled answer hears
 
 
@@ -75,7 +76,7 @@ class FrameDecoder:
         peak = float(frames[proposing : proposing + PEAK_FRAMES, word].max())
         since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
         heard = self._recogniser.pooled(window[-self._samples_before - since_peak :])
-        confidence = peak * (1 - float(heard[self._rejects].sum()))
+        confidence = peak * max(LEAST_SECONDED, 1 - float(heard[self._rejects].sum()))
         self._doubtful = None
         needed = self._recogniser.running_threshold
         if frames_ago < self.look_ahead_frames + SETTLED_FRAMES:
