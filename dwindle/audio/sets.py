@@ -17,7 +17,7 @@ from dwindle.audio.voices import synthesise
 
 VOICES_PER_DIGIT = 300
 VOICES_PER_OTHER_WORD = 12
-PHRASES = 6_000
+PHRASES = 3_000
 PHRASE_WORDS = (2, 4)
 OTHER_WORD_SHARE = 0.15  # of the words in phrases
 NOISE_SEED = 20
