@@ -50,8 +50,9 @@ def results(found: Measurements) -> str:
         "Other words are those of training said by other speakers, at the threshold that refuses 3% of the unseen\n"
         "speakers' digits too; accuracy is that before the threshold. A voice's clips count together in the\n"
         "intervals.\n"
-        "Sizes are those of ONNX files, or of the checkpoint where no time stands. Time is that of ONNX Runtime\n"
-        f"for one second of sound: median, one thread{machine(found)}; differences below a tenth are chance.",
+        "Sizes are those of ONNX files, or of the checkpoint where there is none. Time is that of ONNX Runtime\n"
+        f"for one second of sound: median, one thread{machine(found)}; differences below a tenth are chance.\n"
+        "Where no time stands it was taken on another processor.",
         running_text(found),
         "The figures that were promised, and ours:",
         claims_table(found),
@@ -101,7 +102,7 @@ def running_text(found: Measurements) -> str:
             wrong = percent(row["error_rate"], *row["interval"])
             theirs = reference.get(row["streams"])
             beside = percent(theirs["error_rate"], *theirs["interval"]) if theirs else "–"
-            times = [f"{row[key]:.0f}" for key in ("latency_median_ms", "latency_p95_ms")]
+            times = [f"{row[key]:.0f}" if key in row else "–" for key in ("latency_median_ms", "latency_p95_ms")]
             lines.append([STREAMS[row["streams"]], f"{wrong} of {row['digits']:,}", beside, *times])
         else:
             alarms = f"{row['insertions']} false digits in {row['minutes']:.0f} minutes"
