@@ -1,12 +1,15 @@
 """Pictures of learning: the epochs of each run, what a teacher adds, and what pruning takes away."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from notebooks.drawing import COLOURS, NothingToDraw, look, new_figure, with_intervals
 from notebooks.measurements import Measurements, zeros_share
 from notebooks.titles import set_title
+
+STEEP_EPOCHS = 2  # in which a new network learns most: they would press all others into a corner of the picture
 
 
 def training_curves(found: Measurements) -> Figure:
@@ -28,7 +31,18 @@ def training_curves(found: Measurements) -> Figure:
     accuracies.legend(title="run", loc="lower right")
     for axes in (losses, accuracies):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        leave_out_steep_epochs(axes)
     return figure
+
+
+def leave_out_steep_epochs(axes: Axes) -> None:
+    """The scale fits the lines from the third epoch on; what came before runs out of the picture."""
+    later = [line.get_ydata()[STEEP_EPOCHS:] for line in axes.get_lines()]
+    values = np.concatenate(
+        [values for values in later if len(values)] or [line.get_ydata() for line in axes.get_lines()]
+    )
+    margin = 0.06 * (values.max() - values.min()) or 0.1
+    axes.set_ylim(values.min() - margin, values.max() + margin)
 
 
 def distillation_curves(found: Measurements) -> Figure:
@@ -45,6 +59,7 @@ def distillation_curves(found: Measurements) -> Figure:
     axes.set(xlabel="epoch", ylabel="validation accuracy (%)", title="A student alone and with its teacher")
     axes.legend(title="mean, and worst to best", loc="lower right")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    leave_out_steep_epochs(axes)
     return figure
 
 
