@@ -209,11 +209,8 @@ def result_row(name: str, report: dict[str, Any], model: nn.Module, task: Task) 
         "bytes_gzipped": file["bytes_gzipped"],
         **({"threshold": float(said["threshold"])} if "threshold" in said else {}),
         "scores": file["scores"],
-        **(
-            {"latency": {f"{row['threads']}_threads": {k: row[k] for k in ("median_ms", "p95_ms")} for row in fastest}}
-            if fastest
-            else {}
-        ),
+        "latency": {f"{row['threads']}_threads": {k: row[k] for k in ("median_ms", "p95_ms")} for row in fastest},
+        "processor": report["machine"]["processor"],
     }
 
 

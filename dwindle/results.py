@@ -12,7 +12,6 @@ from typing import Any
 
 import jsonschema
 
-from dwindle.cores import processor
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import write_json
 
@@ -94,9 +93,9 @@ def validate(content: Any, name: str = "results") -> None:
 
 
 def record(path: str | os.PathLike, task: str, rows: list[dict[str, Any]]) -> None:
-    """Add rows, times with the processor they were taken on. The file is written whole or left as it was.
+    """Add rows. What an earlier run of this stage or of a later one recorded is of another model, and goes.
 
-    What an earlier run of this stage or of a later one recorded is of another model, and goes.
+    The file is written whole or left as it was.
     """
     path = Path(path)
     content = load_results(path) if path.is_file() else {"format": FORMAT, "task": task, "rows": []}
@@ -104,9 +103,7 @@ def record(path: str | os.PathLike, task: str, rows: list[dict[str, Any]]) -> No
         raise UserError(f"{path}: holds results of task {content['task']!r}, not {task!r}: choose another --output_dir")
     made_in = max(STAGES[row["stage"]] for row in rows)
     kept = [row for row in content["rows"] if STAGES[row["stage"]] < made_in]
-    timed_here = {"processor": processor()}
-    made = [row | timed_here if "latency" in row else row for row in rows]
-    by_version = {row["version"]: row for row in [*kept, *made]}
+    by_version = {row["version"]: row for row in [*kept, *rows]}
     content["rows"] = list(by_version.values())
     validate(content, str(path))
     write_json(path, content)

@@ -19,6 +19,7 @@ from dwindle.checkpoint import Checkpoint
 from dwindle.compress.export import load_torchscript, to_onnx
 from dwindle.compress.measure import open_session
 from dwindle.compress.onnx_file import metadata_of, read_onnx, write_onnx
+from dwindle.cores import processor
 from dwindle.files import sha256_of, write_json
 from dwindle.runtime.recogniser import Recogniser
 from dwindle.tasks import TaskOptions, open_task
@@ -93,6 +94,7 @@ def test_every_file_is_complete_and_said_to_agree(folder, words, task):
         assert file["against_pytorch"]["random"]["batch_sizes"] == [1, 2, 64]
         assert max(trial["largest_difference"] for trial in file["against_pytorch"].values()) < 1e-3
     assert {row["engine"] for row in report["latency"]} == {"eager", "torchscript", "onnx", "onnx_int8"}
+    assert report["machine"]["processor"] == processor()
     assert {(row["threads"] == 1, row["batch_size"]) for row in report["latency"]} >= {(True, 1), (True, 64)}
     assert {row["engine"] for row in report["processes"]} == {"eager", "torchscript", "onnx", "onnx_int8"}
     rows = {row["version"]: row for row in json.loads((folder / "results.json").read_text())["rows"]}

@@ -18,6 +18,7 @@ import prune_and_quantize
 from dwindle import errors
 from dwindle.checkpoint import load_checkpoint, save_tensors
 from dwindle.compress.onnx_file import metadata_of, read_onnx
+from dwindle.cores import processor
 from dwindle.files import sha256_of
 from dwindle.results import load_results
 from dwindle.tasks.spoken import SpokenWords
@@ -95,6 +96,7 @@ def test_every_version_has_a_row(finished):
     assert by_name["pruned"]["bytes_gzipped"] < by_name["student"]["bytes_gzipped"]
     assert by_name["pruned_int8_weights"]["bytes"] < by_name["pruned_fp16"]["bytes"] < by_name["pruned"]["bytes"]
     assert {"onnxruntime", "pytorch"} <= set(by_name["pruned_qat"]["latency"])
+    assert by_name["pruned_qat"]["processor"] == processor()
 
 
 @pytest.mark.slow

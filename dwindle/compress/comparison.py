@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dwindle.compress.measure import Latency, file_size, latencies, open_session, session_reader
 from dwindle.compress.version import Version
+from dwindle.cores import processor
 from dwindle.files import sha256_of
 from dwindle.scores import Score
 
@@ -53,6 +54,7 @@ class Measured:
             "bytes_gzipped": self.bytes_gzipped,
             "scores": {name: score.as_row() for name, score in self.scores.items()},
             "latency": {engine: latency.as_row() for engine, latency in self.latency.items()},
+            "processor": processor(),
             "note": version.note,
         }
 
