@@ -11,6 +11,7 @@ from tiny_corpus import chord
 from dwindle.audio.corpora import REJECT
 from dwindle.errors import UsageError, UserError
 from dwindle.tasks import TaskOptions, open_task
+from dwindle.tasks.spoken import CLIPS_PER_STRING
 
 FORMATS = (("wav", 44_100), ("flac", 16_000), ("ogg", 48_000), ("mp3", 22_050))
 
@@ -33,7 +34,7 @@ def options(words_dir: Path | None, **more) -> TaskOptions:
 def test_any_words_formats_and_rates_become_a_task(tmp_path):
     task = open_task("own_words", options(write_words(tmp_path / "mine", "yes", "no", "größer", "_reject_")))
     assert task.labels == ("größer", "no", "yes", REJECT)
-    assert task.corpora == ("own_words",)
+    assert task.corpora == ("hiss", "own_words")
     assert set(task.data.validation) == {"validation"}
     batch = task.augment(next(iter(task.training_batches(16))))
     model, arguments = task.build("student", width=8)
@@ -57,7 +58,7 @@ def test_whole_sentences_train_too(tmp_path):
     write_words(tmp_path / "mine", "_reject_", count=40)
     task = open_task("own_words", options(write_words(tmp_path / "mine", "a", "b", count=20, seconds=2)))
     for batch in task.training_batches(8):
-        assert batch["spelling_lengths"].tolist() == [0, 0]
+        assert batch["spelling_lengths"].tolist() == [0] * (8 // CLIPS_PER_STRING)
     model, _ = task.build("student", width=8)
     assert task.judge(model, task.augment(batch), own_loss=True).own_loss.isfinite()
 

@@ -10,6 +10,7 @@ import torch
 from tiny_corpus import TAKES, chord, write_fsdd
 
 from dwindle.audio import SAMPLE_RATE, sets
+from dwindle.audio.augment import HISSES
 from dwindle.audio.corpora import REJECT
 from dwindle.audio.vocabulary import DIGIT_WORDS
 from dwindle.errors import UsageError, UserError
@@ -102,18 +103,33 @@ def test_phrases_name_every_word_and_are_the_same_again(monkeypatch, tmp_path):
     assert ((seconds > 0.3) & (seconds < 4)).all()
 
 
+def test_some_phrases_hold_no_digit(monkeypatch, tmp_path):
+    monkeypatch.setattr(sets, "PHRASES", 60)
+    monkeypatch.setenv("DWINDLE_CACHE", str(tmp_path))
+    without = [set(clip.label.split()) == {REJECT} for clip in sets.digit_phrases(0).clips]
+    assert np.mean(without) == pytest.approx(sets.OTHER_PHRASE_SHARE, abs=0.15)
+
+
+def test_hiss_is_there_to_be_rejected_whatever_was_recorded(tiny):
+    training = opened(tiny, "fsdd").data.training
+    hiss = [index for index, clip in enumerate(training.clips) if clip.corpus == "hiss"]
+    assert len(hiss) == HISSES
+    assert {training.clips[index].label for index in hiss} == {REJECT}
+    assert training.centred(hiss, SAMPLE_RATE).std(axis=1).min() > 0.01
+
+
 def undecided(audio):
     return torch.zeros(len(audio), 11), torch.zeros(len(audio), 31, 12)
 
 
 def test_a_model_names_what_it_heard_and_not_what_it_might_have_heard(tiny):
-    assert opened(tiny, "fsdd").corpora == ("fsdd", "noise")
+    assert opened(tiny, "fsdd").corpora == ("fsdd", "hiss", "noise")
     task = opened(tiny, "fsdd", "speech_commands")
     said = task.metadata(undecided, [*task.corpora, "wake_words"])
     licences = dict(part.split(": ") for part in said["licence"].split("; "))
     assert licences.pop("wake_words") == "Apache-2.0"  # heard before, though not on this disk
-    assert licences == {"fsdd": "CC BY-SA 4.0", "noise": "CC BY", **dict.fromkeys(task.corpora[2:], "CC BY 4.0")}
-    assert task.corpora == ("fsdd", "noise", "other_words", "speech_commands")
+    assert licences == {"fsdd": "CC BY-SA 4.0", "noise": "CC BY", **dict.fromkeys(task.corpora[3:], "CC BY 4.0")}
+    assert task.corpora == ("fsdd", "hiss", "noise", "other_words", "speech_commands")
 
 
 def test_the_threshold_is_written_down_and_not_up(tiny):

@@ -12,6 +12,7 @@ from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.corpora import REJECT, Clip
 from dwindle.audio.store import FULL_SCALE, ClipStore
 from dwindle.audio.strings import (
+    BACKWARDS_SHARE,
     LEVEL_SPREAD_DB,
     LONGEST_TAIL_SAMPLES,
     MOST_WORDS,
@@ -155,6 +156,16 @@ def test_a_made_up_word_begins_like_one_word_and_ends_like_another(seed):
     assert first[-1] < last[0] + 400  # one after the other
     for part in (first, last):
         assert SEAM[0] * 0.4 - 0.06 <= len(part) / SAMPLE_RATE <= SEAM[1] * 0.4 + 0.06
+
+
+def test_some_made_up_words_are_played_backwards():
+    rising = store(("low", "anna", "words", 0.4), ("high", "anna", "words", 0.4))
+    rising.samples[:] = rising.samples * np.tile(np.linspace(0, 1, len(rising.samples) // 2), 2)
+    maker = StringMaker(rising, CLASSES, WINDOW)
+    words = [maker.made_up(SAMPLE_RATE, np.random.default_rng(seed)) for seed in range(100)]
+    halves = [np.array_split(np.abs(word[np.flatnonzero(word)[0] : np.flatnonzero(word)[-1]]), 2) for word in words]
+    falling = [first.max() > second.max() for first, second in halves]
+    assert np.mean(falling) == pytest.approx(BACKWARDS_SHARE, abs=0.15)
 
 
 @settings(max_examples=30)

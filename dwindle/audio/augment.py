@@ -14,7 +14,7 @@ from dwindle.audio import SAMPLE_RATE
 
 SPEED_PERCENT = (85, 90, 95, 105, 110, 115)  # of the original; tempo and pitch move together
 ROOMS = 128
-HISSES = 40
+HISSES, HISS_SAMPLES = 40, 4 * SAMPLE_RATE
 HUMS = 64
 MAINS_HZ = (50.0, 60.0)
 RUMBLE_HIGHEST_HZ = 150.0
@@ -44,7 +44,7 @@ class WaveAugment:
 
     def __init__(self, noises: Sequence[np.ndarray], strength: Strength | None = None) -> None:
         self.strength = strength or Strength()
-        hiss = _hiss(HISSES, 4 * SAMPLE_RATE).flatten()
+        hiss = hiss_recordings().flatten()
         self.noises = torch.cat([torch.from_numpy(np.concatenate(list(noises))), hiss] if len(noises) else [hiss])
         self.rooms, self.hums = _room_responses(), _hums()
 
@@ -159,13 +159,13 @@ def _mixed(audio: Tensor, noise: Tensor, chosen: Tensor, snr_db: tuple[float, fl
     return changed
 
 
-def _hiss(count: int, samples: int) -> Tensor:
+def hiss_recordings() -> Tensor:
     """Stationary noise between white and brown, at the level of 16-bit recordings; the same in every run."""
     generator = torch.Generator().manual_seed(1)
-    spectrum = torch.fft.rfft(torch.randn(count, samples, generator=generator))
+    spectrum = torch.fft.rfft(torch.randn(HISSES, HISS_SAMPLES, generator=generator))
     hz = torch.linspace(0, SAMPLE_RATE / 2, spectrum.shape[1]).clamp_min(50.0)
-    slope = torch.linspace(0, 1, count).unsqueeze(1)
-    hiss = torch.fft.irfft(spectrum * (hz / 50.0) ** -slope, n=samples)
+    slope = torch.linspace(0, 1, HISSES).unsqueeze(1)
+    hiss = torch.fft.irfft(spectrum * (hz / 50.0) ** -slope, n=HISS_SAMPLES)
     return (hiss * (1_000 / hiss.std(dim=1, keepdim=True))).round().short()
 
 

@@ -9,17 +9,19 @@ import torch
 from torch import Tensor
 
 from dwindle.audio import WINDOW_SAMPLES, corpora
-from dwindle.audio.augment import mixed_at
-from dwindle.audio.corpora import REJECT, Clip
+from dwindle.audio.augment import hiss_recordings, mixed_at
+from dwindle.audio.corpora import REJECT, TRAIN, Clip
 from dwindle.audio.store import ClipStore, open_store, store_of_voices
-from dwindle.audio.vocabulary import DIGIT_WORDS, OTHER_WORDS
+from dwindle.audio.vocabulary import COMMON_WORDS, CONFUSABLE_WORDS, DIGIT_WORDS, EVERYDAY_WORDS, OTHER_WORDS
 from dwindle.audio.voices import synthesise
 
 VOICES_PER_DIGIT = 300
-VOICES_PER_OTHER_WORD = 12
-PHRASES = 3_000
+VOICES_PER_CONFUSABLE_WORD = 12
+VOICES_PER_OTHER_WORD = 4
+PHRASES = 6_000
 PHRASE_WORDS = (2, 4)
-OTHER_WORD_SHARE = 0.15  # of the words in phrases
+OTHER_WORD_SHARE = 0.15  # of the words in phrases that hold digits
+OTHER_PHRASE_SHARE = 0.2  # of the phrases hold none
 NOISE_SEED = 20
 QUIETEST_NOISE = 4  # of 32,768
 LABELS = {word: str(number) for number, word in enumerate(DIGIT_WORDS)} | dict.fromkeys(OTHER_WORDS, REJECT)
@@ -52,20 +54,32 @@ def noise_windows(data_dir: Path) -> ClipStore | None:
     return ClipStore([clip for clip, _ in cut], store.samples, bounds, bounds)
 
 
+def hiss_windows() -> ClipStore:
+    """A second of hiss in each of many colours, to reject: who has no recordings of noise has at least this."""
+    samples = hiss_recordings()[:, :WINDOW_SAMPLES].numpy().ravel()
+    starts = np.arange(0, len(samples), WINDOW_SAMPLES)
+    bounds = np.stack([starts, starts + WINDOW_SAMPLES], axis=1)
+    clips = [Clip(Path(f"hiss-{start}"), REJECT, "hiss", "hiss", TRAIN) for start in starts]
+    return ClipStore(clips, samples, bounds, bounds)
+
+
 def digit_voices(seed: int) -> ClipStore:
     """Synthetic digits and, for the rejecting class, synthetic words that are none."""
     digits = synthesise(DIGIT_WORDS, VOICES_PER_DIGIT, seed)
-    others = synthesise(OTHER_WORDS, VOICES_PER_OTHER_WORD, seed)
-    return store_of_voices([*digits, *others], LABELS)
+    confusable = synthesise(CONFUSABLE_WORDS, VOICES_PER_CONFUSABLE_WORD, seed)
+    others = synthesise(EVERYDAY_WORDS + COMMON_WORDS, VOICES_PER_OTHER_WORD, seed)
+    return store_of_voices([*digits, *confusable, *others], LABELS)
 
 
 def digit_phrases(seed: int) -> ClipStore:
     """Digits said in one breath, now and then another word among them; a clip's label names all, apart by spaces."""
     rng = np.random.default_rng(seed)
-    odds = [(1 - OTHER_WORD_SHARE) / len(DIGIT_WORDS)] * len(DIGIT_WORDS)
-    odds += [OTHER_WORD_SHARE / len(OTHER_WORDS)] * len(OTHER_WORDS)
     fewest, most = PHRASE_WORDS
-    drawn = (rng.choice(list(LABELS), rng.integers(fewest, most + 1), p=odds) for _ in range(PHRASES))
+    drawn = []
+    for _ in range(PHRASES):
+        other_share = 1.0 if rng.random() < OTHER_PHRASE_SHARE else OTHER_WORD_SHARE
+        are_others = rng.random(rng.integers(fewest, most + 1)) < other_share
+        drawn.append([str(rng.choice(OTHER_WORDS if is_other else DIGIT_WORDS)) for is_other in are_others])
     phrases = {" ".join(words): " ".join(LABELS[word] for word in words) for words in drawn}
     return store_of_voices(synthesise(list(phrases), 1, seed), phrases)
 

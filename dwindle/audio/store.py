@@ -138,7 +138,7 @@ def joined(stores: Sequence[ClipStore]) -> ClipStore:
 def _decode_all(paths: Sequence[Path]) -> list[np.ndarray]:
     with ThreadPoolExecutor(usable_cores()) as pool:  # threads: libsndfile works outside the interpreter's lock
         try:
-            progress = tqdm(pool.map(_decode, paths), total=len(paths), desc="decoding", unit="clip", mininterval=0.5)
+            progress = tqdm(pool.map(_decode, paths), total=len(paths), desc="decoding", unit="clip", disable=None)
             return list(progress)
         except BaseException:
             pool.shutdown(cancel_futures=True)  # else an unreadable clip is reported only after all others

@@ -22,9 +22,11 @@ MOST_WORDS = 6
 ONE_VOICE_SHARE = 0.8
 OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
 MADE_UP_SHARE = 0.4  # of those begin like one word and end like another
+BACKWARDS_SHARE = 0.4  # of the made-up ones are played backwards
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
 CARELESS_DB = (12.0, 28.0)  # a trimmer that knows only levels drops what lies so far below the loudest
-PHRASE_SHARE = 0.12  # strings that a synthetic voice said in one breath
+PHRASE_SHARE = 0.3  # strings that a synthetic voice said in one breath
+NO_VOICES = ("noise", "hiss")
 NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
 NOISE_SPEEDS = (0.6, 1.6)  # of the recording's: few babies cry in the corpora
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
@@ -64,13 +66,14 @@ class StringMaker:
         spoken_samples = np.diff(store.edges, axis=1).squeeze(1)
         self.by_speaker: dict[str, list[int]] = defaultdict(list)
         self.others: list[int] = []
-        self.noises = [index for index, clip in enumerate(store.clips) if clip.corpus == "noise"]
+        self.noises = [index for index, clip in enumerate(store.clips) if clip.corpus in NO_VOICES]
         for index in np.flatnonzero(spoken_samples >= SHORTEST_WORD_SAMPLES).tolist():
             clip = store.clips[index]
-            if clip.label != REJECT and spoken_samples[index] <= LONGEST_WORD_SAMPLES:
-                self.by_speaker[clip.speaker].append(index)
-            elif clip.label == REJECT and clip.corpus != "noise" and spoken_samples[index] <= LONGEST_OTHER_SAMPLES:
-                self.others.append(index)
+            is_word = clip.label != REJECT
+            longest = LONGEST_WORD_SAMPLES if is_word else LONGEST_OTHER_SAMPLES
+            if clip.corpus in NO_VOICES or spoken_samples[index] > longest:
+                continue
+            (self.by_speaker[clip.speaker] if is_word else self.others).append(index)
         self.words = set(self.others).union(*self.by_speaker.values()) if self.by_speaker else set()
         self.speakers = sorted(self.by_speaker)
         spoken = {store.clips[index].label for indices in self.by_speaker.values() for index in indices}
@@ -186,7 +189,7 @@ class StringMaker:
         joined = np.zeros(len(beginning) + len(end) - FADE_SAMPLES, np.float32)
         _lay(joined, beginning, 0)
         _lay(joined, end, len(beginning) - FADE_SAMPLES)
-        return joined
+        return joined[::-1] if rng.random() < BACKWARDS_SHARE else joined
 
     def _speaker(self, rng: np.random.Generator) -> str:
         return self.speakers[int(rng.choice(len(self.speakers), p=self.odds))]

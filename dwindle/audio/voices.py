@@ -189,7 +189,7 @@ def _speak_all(plan: Sequence[Utterance]) -> list[SpokenClip]:
     with ThreadPoolExecutor(usable_cores()) as pool:  # threads: the work is in the synthesisers' own processes
         try:
             return list(
-                tqdm(pool.map(speak, plan), total=len(plan), desc="synthetic voices", unit="clip", mininterval=0.5)
+                tqdm(pool.map(speak, plan), total=len(plan), desc="synthetic voices", unit="clip", disable=None)
             )
         except BaseException:
             pool.shutdown(cancel_futures=True)  # else Ctrl-C waits for every clip still queued

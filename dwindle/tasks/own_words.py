@@ -2,7 +2,7 @@
 
 from dwindle.audio import corpora
 from dwindle.audio.corpora import REJECT, TRAIN, VALIDATION, Clip
-from dwindle.audio.sets import heard, noise_windows, part, where
+from dwindle.audio.sets import heard, hiss_windows, noise_windows, part, where
 from dwindle.audio.store import joined, open_store
 from dwindle.errors import UsageError, UserError
 from dwindle.tasks.spoken import SpokenData, SpokenWords
@@ -29,7 +29,7 @@ def open_task(options: TaskOptions) -> SpokenWords:
 def _load(options: TaskOptions, clips: list[Clip]) -> SpokenData:
     """Read the recordings and part them by use."""
     recordings, noises = open_store(clips), noise_windows(options.data_dir)
-    training = [part(recordings, TRAIN)] + ([part(noises, TRAIN)] if noises is not None else [])
+    training = [part(recordings, TRAIN), hiss_windows()] + ([part(noises, TRAIN)] if noises is not None else [])
     sets = {
         "validation": where(recordings, lambda clip: (clip.corpus, clip.split) == ("own_words", VALIDATION)),
         "other_words_validation": where(

@@ -2,7 +2,17 @@
 
 from dwindle.audio import corpora
 from dwindle.audio.corpora import HELD_OUT, REJECT, TEST, TRAIN, VALIDATION
-from dwindle.audio.sets import HeardClips, digit_phrases, digit_voices, heard, in_noise, noise_windows, part, where
+from dwindle.audio.sets import (
+    HeardClips,
+    digit_phrases,
+    digit_voices,
+    heard,
+    hiss_windows,
+    in_noise,
+    noise_windows,
+    part,
+    where,
+)
 from dwindle.audio.store import ClipStore, joined, open_store
 from dwindle.catalogue import DATA_SETS
 from dwindle.data import fetch_command
@@ -42,7 +52,7 @@ def _load(options: TaskOptions, chosen: tuple[str, ...]) -> SpokenData:
         if not any(clip.split == split and clip.label != REJECT for clip in clips):
             raise UserError(f"no digits for {split} are left in {', '.join(found)}: choose more --corpora")
     recordings, noises = open_store(clips), noise_windows(options.data_dir)
-    training = [part(recordings, TRAIN)]
+    training = [part(recordings, TRAIN), hiss_windows()]
     if noises is not None:
         training.append(part(noises, TRAIN))
     if "voices" in chosen:
