@@ -101,11 +101,12 @@ def one_breath_streams(share: float) -> list[Stream]:
     rng = np.random.default_rng(7)
     drawn = (rng.choice(DIGIT_WORDS, rng.integers(2, 5)) for _ in range(round(300 * share)))
     phrases = {" ".join(words): words for words in drawn}
-    silence = np.zeros(round(LEAD_S * SAMPLE_RATE), np.float32)
+    lead = round(LEAD_S * SAMPLE_RATE)
     streams = []
     for clip in synthesise(list(phrases), 1, seed=PHRASE_SEED):
         words = [Spoken(str(DIGIT_WORDS.index(word)), math.nan, math.nan) for word in phrases[clip.word]]
-        streams.append(Stream(np.concatenate([silence, clip.samples.astype(np.float32) / FULL_SCALE, silence]), words))
+        said = np.pad(clip.samples.astype(np.float32) / FULL_SCALE, lead)
+        streams.append(Stream(_in_a_quiet_room(said, rng), words))
     return streams
 
 
@@ -165,14 +166,17 @@ def _string(clips: Sequence[Clip], gaps_s: Sequence[float], rng: np.random.Gener
     mixed = np.zeros(length, np.float32)
     for start, word, _ in placed:
         mixed[start : start + len(word)] += word
-    mixed *= PEAK / max(float(np.abs(mixed).max()), 1e-6)
-    mixed += 10 ** (FLOOR_DB / 20) * rng.standard_normal(length).astype(np.float32)
     words = [
         # the last sample is the last that stands out of the background: the margin after it is no word
         Spoken(label, (start + margin) / SAMPLE_RATE, (start + len(word) - margin) / SAMPLE_RATE)
         for start, word, label in placed
     ]
-    return Stream(mixed, words)
+    return Stream(_in_a_quiet_room(mixed, rng), words)
+
+
+def _in_a_quiet_room(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    hiss = 10 ** (FLOOR_DB / 20) * rng.standard_normal(len(samples)).astype(np.float32)
+    return samples * (PEAK / max(float(np.abs(samples).max()), 1e-6)) + hiss
 
 
 def _parts(clips: Sequence[Clip], words: int, share: float, rng: np.random.Generator) -> list[list[Clip]]:
