@@ -145,7 +145,8 @@ def parsed_arguments() -> argparse.Namespace:
     deciding.add_argument(
         "--threshold",
         type=float,
-        help=f"confidence from which a digit counts ({RUNNING_THRESHOLD:g}; --isolated: the model's own)",
+        help=f"confidence from which a word counts ({RUNNING_THRESHOLD:g}, a lone digit's is higher; "
+        "--isolated: the model's own)",
     )
     deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
     running = parser.add_argument_group("running")

@@ -75,6 +75,12 @@ def spaced_streams(data_dir: Path, share: float) -> list[Stream]:
     return _strings(_parts(clips_of(data_dir, "speech_commands", VALIDATION), 6, share, rng), (0.2, 1.0), rng)
 
 
+def lone_streams(data_dir: Path, share: float) -> list[Stream]:
+    """Unseen speakers who say one digit and then, for a while, none."""
+    rng = np.random.default_rng(8)
+    return _strings(_parts(clips_of(data_dir, "speech_commands", VALIDATION), 12, share, rng), (3.0, 4.0), rng)
+
+
 def mixed_streams(data_dir: Path, share: float) -> list[Stream]:
     """Digits of unseen speakers with as many other words among them."""
     rng = np.random.default_rng(3)

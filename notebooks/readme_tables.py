@@ -12,6 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dwindle.errors import run
+from dwindle.runtime.company import COMPANY_S
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread
 from notebooks.titles import STREAMS, version_title
@@ -114,7 +115,19 @@ def running_text(found: Measurements) -> str:
         "Digits wrong, missed or added, per digit said, 95% intervals. Times run from a word's last sample to its\n"
         "answer, computing included: the median, and what 95% of the right answers keep within; below zero is before."
     )
-    return "\n".join([table(heads, lines, left_columns=1), "", explained, *cost_lines(found.streaming)])
+    remarks = [*lone_digit_lines(found.streaming), *cost_lines(found.streaming)]
+    return "\n".join([table(heads, lines, left_columns=1), "", explained, *remarks])
+
+
+def lone_digit_lines(streaming: dict[str, Any]) -> list[str]:
+    """What a digit must be that stands alone, where that is more than others must."""
+    threshold, lone = streaming.get("threshold"), streaming.get("lone_threshold")
+    if lone is None or lone == threshold:
+        return []
+    return [
+        f"A digit counts from a confidence of {threshold:g} on; one that stands {COMPANY_S:g} s from all others from "
+        f"{lone:g} on,\nfor what sounds like a digit and is none mostly comes alone (`--threshold` sets both)."
+    ]
 
 
 def cost_lines(streaming: dict[str, Any]) -> list[str]:

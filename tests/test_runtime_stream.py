@@ -67,6 +67,29 @@ def test_the_last_word_needs_no_silence_after_it(recogniser):
     assert [event.digit for event in heard(recogniser, sound)] == ["4"]
 
 
+def test_a_doubtful_word_is_said_in_company_or_where_the_recording_ends(tmp_path):
+    doubting = Recogniser(write_tone_model(tmp_path / "doubting.onnx", lone_threshold="1.0"))
+    texts = {
+        "company": np.concatenate([spoken("42"), silence(4)]),
+        "end": spoken("4"),
+        "alone": np.concatenate([spoken("4"), silence(4)]),
+        "too far apart": np.concatenate([spoken("4"), silence(4), spoken("2"), silence(4)]),
+    }
+    said = {name: as_text([event.digit for event in heard(doubting, sound)]) for name, sound in texts.items()}
+    assert said == {"company": "42", "end": "4", "alone": "", "too far apart": ""}
+    as_told = Recogniser(doubting.path, threshold=0.5)  # whoever names a threshold has it hold for every word
+    assert as_text([event.digit for event in heard(as_told, texts["too far apart"])]) == "42"
+
+
+@given(text=st.text("0123456789", max_size=5), chunks=st.lists(st.integers(0, 5_000), max_size=12))
+@settings(max_examples=15)
+def test_chunks_do_not_matter_where_words_wait(tmp_path_factory, text, chunks):
+    path = tmp_path_factory.getbasetemp() / "waiting.onnx"
+    doubting = Recogniser(path if path.is_file() else write_tone_model(path, lone_threshold="1.0"))
+    sound = spoken(text, 0.9)
+    assert heard(doubting, sound, chunks) == heard(doubting, sound)
+
+
 def test_noise_silence_and_nothing_give_no_words(recogniser):
     noise = 0.3 * np.random.default_rng(0).standard_normal(40_000).astype(np.float32)
     for sound in (noise, silence(3), silence(0), np.clip(10 * noise, -1, 1)):

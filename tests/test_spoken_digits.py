@@ -14,6 +14,7 @@ from dwindle.audio.augment import HISSES
 from dwindle.audio.corpora import REJECT
 from dwindle.audio.vocabulary import DIGIT_WORDS
 from dwindle.errors import UsageError, UserError
+from dwindle.runtime.recogniser import RUNNING_THRESHOLD
 from dwindle.tasks import TaskOptions, open_task
 from dwindle.tasks.spoken import CLIPS_PER_STRING, STRING_SAMPLES
 
@@ -137,6 +138,11 @@ def test_the_threshold_is_written_down_and_not_up(tiny):
     task = opened(tiny, "fsdd")
     task.calibrate = lambda read: 0.99999996
     assert task.metadata(undecided, [])["threshold"] == "0.999999"
+
+
+def test_digits_come_in_company(tiny):
+    """So a file of digits asks more of one that stands alone than the listener asks of others."""
+    assert RUNNING_THRESHOLD < float(opened(tiny, "fsdd").metadata(undecided, [])["lone_threshold"]) < 1
 
 
 def test_other_recordings_are_other_training_data(tiny):

@@ -53,13 +53,17 @@ class FrameDecoder:
         self._held: int | None = None  # the word being said, proposed already
         self._doubtful: tuple[int, float] | None = None  # proposed, not confirmed: the word, and how many frames ago
 
-    def read(self, window: np.ndarray, unread: int) -> list[Hit]:
-        """The words that the newest sound makes certain, after one more hop; so many of its frames are unread."""
+    def read(self, window: np.ndarray, unread: int, alone: bool) -> list[Hit]:
+        """The words in the newest sound, after one more hop; so many of its frames are unread.
+
+        A word that stands alone is read again until it is sure, or for as long as words may be in doubt.
+        """
+        enough = self._recogniser.lone_threshold if alone else self._recogniser.running_threshold
         frames = self._recogniser.frames(window, self.oldest_doubt_frames + unread)
         hits = []
         if self._doubtful:
             word, frames_ago = self._doubtful
-            hits += self._confirmed(window, frames, word, frames_ago + HOP_FRAMES)
+            hits += self._confirmed(window, frames, word, frames_ago + HOP_FRAMES, enough)
         for frames_ago in range(self.look_ahead_frames + unread - 1, self.look_ahead_frames - 1, -1):
             frame = frames[-1 - frames_ago]
             if self._held is not None and frame[self._held] < RELEASED:
@@ -67,22 +71,23 @@ class FrameDecoder:
             best = int(self._words[frame[self._words].argmax()])
             if best != self._held and frame[best] >= PROPOSED:
                 self._held = best
-                hits += self._confirmed(window, frames, best, frames_ago)
+                hits += self._confirmed(window, frames, best, frames_ago, enough)
         return hits
 
-    def _confirmed(self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float) -> list[Hit]:
-        """The word, when both readings together make it certain; else it stays in doubt for a while."""
+    def _confirmed(
+        self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float, enough: float
+    ) -> list[Hit]:
+        """The word, when both readings together make it certain enough; else it stays in doubt for a while."""
         proposing = len(frames) - 1 - math.ceil(frames_ago)  # after half a hop it lies between two: begin before it
         peak = float(frames[proposing : proposing + PEAK_FRAMES, word].max())
         since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
         heard = self._recogniser.pooled(window[-self._samples_before - since_peak :])
         confidence = peak * max(LEAST_SECONDED, 1 - float(heard[self._rejects].sum()))
         self._doubtful = None
-        needed = self._recogniser.running_threshold
+        needed = enough
         if frames_ago < self.look_ahead_frames + SETTLED_FRAMES:
             needed = max(needed, SURE_AT_ONCE)
-        if confidence >= needed:
-            return [Hit(word, confidence, frames_ago)]
-        if frames_ago + HOP_FRAMES <= self.oldest_doubt_frames:
+        if confidence < needed and frames_ago + HOP_FRAMES <= self.oldest_doubt_frames:
             self._doubtful = word, frames_ago
-        return []
+            return []
+        return [Hit(word, confidence, frames_ago)] if confidence >= self._recogniser.running_threshold else []

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from dwindle.runtime.company import Company
 from dwindle.runtime.decoder import HOP_FRAMES, FrameDecoder, Hit
 from dwindle.runtime.event import WordEvent
 from dwindle.runtime.extent import BRIDGED_STEPS, STEP_S, powers, word_extent
@@ -27,6 +28,7 @@ class RealTimeInference:
         self._hop = round(HOP_FRAMES * self._frame)
         self._window_samples = round(WINDOW_S * self._rate / self._frame) * self._frame
         self._decoder = FrameDecoder(recogniser)
+        self._company = Company(recogniser.lone_threshold)
         self._hangover_samples = round(HANGOVER_S * self._rate) + self._decoder.oldest_doubt_frames * self._frame
         self._pre_roll_samples = round(PRE_ROLL_S * self._rate)
         self.reset()
@@ -35,6 +37,7 @@ class RealTimeInference:
         """Start a new recording."""
         self.detector.reset()
         self._decoder.reset()
+        self._company.reset()
         self._rest = np.zeros(0, np.float32)
         self._window = np.zeros(self._window_samples, np.float32)
         self._position = 0  # samples judged so far
@@ -64,7 +67,8 @@ class RealTimeInference:
     def finish(self) -> list[WordEvent]:
         """The words that only the end makes certain: as if silence followed."""
         hops = math.ceil(self._decoder.oldest_doubt_frames / HOP_FRAMES) + 1
-        return self.process(np.zeros(hops * self._hop - len(self._rest), np.float32))
+        events = self.process(np.zeros(hops * self._hop - len(self._rest), np.float32))
+        return events + self._company.said_at_the_end(self.position_s)
 
     def _judge(self, hop: np.ndarray) -> list[WordEvent]:
         started = time.perf_counter()
@@ -82,7 +86,9 @@ class RealTimeInference:
             self._read_until = oldest
         unread = math.ceil(max(0, readable - self._read_until) / self._frame)
         self._read_until = max(self._read_until, readable)
-        return [self._event(hit, started) for hit in self._decoder.read(self._window, unread)]
+        alone = not self._company.is_there(self.position_s)
+        hits = self._decoder.read(self._window, unread, alone)
+        return [event for hit in hits for event in self._company.said(self._event(hit, started))]
 
     def _event(self, hit: Hit, started: float) -> WordEvent:
         levels = powers(self._window, self._rate)

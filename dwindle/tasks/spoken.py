@@ -64,8 +64,14 @@ class SpokenWords(Task):
     inputs: ClassVar = {"audio": {0: "batch", 1: "samples"}}
     outputs: ClassVar = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
 
-    def __init__(self, name: str, labels: tuple[str, ...], load: Callable[[], SpokenData]) -> None:
-        self.name, self.labels, self.load = name, labels, load
+    def __init__(
+        self,
+        name: str,
+        labels: tuple[str, ...],
+        load: Callable[[], SpokenData],
+        lone_threshold: float | None = None,  # of running speech, for words that are mostly said several at a time
+    ) -> None:
+        self.name, self.labels, self.load, self.lone_threshold = name, labels, load, lone_threshold
         self.class_numbers = {label: number for number, label in enumerate(labels)}
 
     @cached_property
@@ -180,6 +186,7 @@ class SpokenWords(Task):
             "sample_rate": str(SAMPLE_RATE),
             "window_samples": str(WINDOW_SAMPLES),
             "threshold": f"{math.floor(1e6 * threshold) / 1e6:.6f}",  # up would refuse the word that set it
+            **({} if self.lone_threshold is None else {"lone_threshold": str(self.lone_threshold)}),
             "peak_after_start_ms": f"{peak.after_start_ms:.0f}",
             "peak_before_end_ms": f"{peak.before_end_ms:.0f}",
             "corpora": json.dumps(list(corpora)),
