@@ -69,7 +69,8 @@ samples: .venv/installed  ## speak the recordings of samples/ again (needs espea
 
 clean:  ## remove both virtual environments and every cache; data, artifacts and logs stay
 	rm -rf .venv .venv-demo .pytest_cache .ruff_cache .hypothesis
-	find dwindle bench notebooks samples tests . -maxdepth 1 -name __pycache__ -exec rm -rf {} +
+	find dwindle bench notebooks samples tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf __pycache__
 
 artifacts/model_int8.onnx:
 	echo 'make: $@ is not there, so there is no model to listen with: `make pipeline` trains one' >&2

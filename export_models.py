@@ -30,6 +30,7 @@ from dwindle.compress.export import (
     to_onnx,
     to_torchscript,
 )
+from dwindle.compress.graph import zero_weights
 from dwindle.compress.lineage import chosen_checkpoint, files_of_another, matching_quantised
 from dwindle.compress.measure import file_size, multiply_adds, nonzeros, open_session, parameters
 from dwindle.compress.onnx_file import check_onnx, read_onnx, write_onnx
@@ -105,7 +106,7 @@ def main() -> None:
             print(f"{folder / name} was of an earlier checkpoint and is removed", file=sys.stderr)
     print(json.dumps(report, indent=1) if arguments.json else described(report, folder))
     if not quantised and not arguments.float_only:
-        print("no quantized.onnx beside the checkpoint, so no model_int8.onnx: prune_and_quantize.py makes it")
+        print("no quantized.onnx beside the checkpoint: prune_and_quantize.py makes model_int8.onnx", file=sys.stderr)
 
 
 class Export:
@@ -141,7 +142,8 @@ class Export:
         write_onnx(read_onnx(quantised), path, metadata)
         check_onnx(path, self.task.inputs, self.task.outputs, metadata)
         engine = onnx_engine(open_session(path))
-        self._accept(path, engine, check_quantised, {"metadata": metadata})
+        rounded = zero_weights(read_onnx(path)) - zero_weights(read_onnx(self.folder / "model.onnx"))
+        self._accept(path, engine, check_quantised, {"metadata": metadata, "rounded_to_zero": rounded})
         self._score(path, engine)
 
     def exported_program(self) -> None:
@@ -203,7 +205,7 @@ def result_row(name: str, report: dict[str, Any], model: nn.Module, task: Task) 
         "parent_sha256": report["checkpoint"]["sha256"],
         "command": report["command"],
         "parameters": parameters(model),
-        "nonzeros": nonzeros(model),
+        "nonzeros": nonzeros(model) - file.get("rounded_to_zero", 0),
         "multiply_adds": multiply_adds(model, task.example_input()),
         "bytes": file["bytes"],
         "bytes_gzipped": file["bytes_gzipped"],

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from dwindle.audio.corpora import sound_files
 from dwindle.errors import UserError, run
 from dwindle.file_listener import Settings, answers, error_row, native_blocks
+from dwindle.flags import positive_int
 from dwindle.manifest import as_table, read_manifest, score
 from dwindle.runtime.display import Display
 from dwindle.runtime.live import listen
@@ -89,7 +90,9 @@ def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
         blocks, rate = native_blocks(arguments.stream)
         try:
             listen(Player(blocks, rate, arguments.realtime), inference, display)
-        except UserError as error:
+        except BrokenPipeError:
+            raise
+        except (UserError, OSError) as error:
             print_row(error_row(arguments.stream, error), arguments.json)
             return 1
     elif arguments.inputs == ["-"]:
@@ -98,7 +101,7 @@ def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
         rate, blocks = pcm_blocks(sys.stdin.buffer, arguments.rate or 16_000)
         listen(Player(blocks, rate), inference, display)
     else:
-        with quiet_sound_libraries(), Microphone(arguments.device) as microphone:
+        with Microphone(arguments.device) as microphone:
             display.note(f"listening to {microphone.device.name!r} at {microphone.rate} Hz; Ctrl-C ends it")
             listen(microphone, inference, display)
     return 0
@@ -106,15 +109,18 @@ def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def list_devices() -> None:
     """The microphones that --device takes, by number or by part of a name."""
-    with quiet_sound_libraries():
-        devices = input_devices()
-    for device in devices:
+    for device in input_devices():
         mark = "*" if device.is_default else " "
         print(f"{mark} {device.index:3}  {device.rate:6} Hz  {device.channels:3} channels  {device.name}")
 
 
 def main() -> int | None:
     arguments = parsed_arguments()
+    with quiet_sound_libraries():
+        return act(arguments)
+
+
+def act(arguments: argparse.Namespace) -> int | None:
     if arguments.list_devices:
         return list_devices()
     settings = Settings(arguments.model, arguments.threshold, arguments.threads, arguments.vad, arguments.isolated)
@@ -138,7 +144,7 @@ def parsed_arguments() -> argparse.Namespace:
     live = parser.add_argument_group("live sound")
     live.add_argument("--device", help="microphone: its number or part of its name")
     live.add_argument("--realtime", action="store_true", help="with --stream: at the speed of a clock on the wall")
-    live.add_argument("--rate", type=_count, help="of raw PCM without a header (default 16000 Hz)")
+    live.add_argument("--rate", type=positive_int, help="of raw PCM without a header (default 16000 Hz)")
     deciding = parser.add_argument_group("deciding")
     deciding.add_argument("--isolated", action="store_true", help="one answer per clip: a digit, or none")
     deciding.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="an exported ONNX file")
@@ -151,8 +157,8 @@ def parsed_arguments() -> argparse.Namespace:
     deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
     running = parser.add_argument_group("running")
     running.add_argument("--json", action="store_true", help="one JSON object per file, or per word of a live stream")
-    running.add_argument("--threads", type=_count, default=1, help="of the network, per process (default 1)")
-    running.add_argument("--workers", type=_count, default=1, help="processes that share the files (default 1)")
+    running.add_argument("--threads", type=positive_int, default=1, help="of the network, per process (default 1)")
+    running.add_argument("--workers", type=positive_int, default=1, help="processes that share the files (default 1)")
     arguments = parser.parse_args()
     chosen = [arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.inputs]
     if sum(map(bool, chosen)) != 1:
@@ -170,12 +176,6 @@ def parsed_arguments() -> argparse.Namespace:
     if arguments.isolated and (arguments.mic or arguments.stream or arguments.inputs == ["-"]):
         parser.error("--isolated is for files: live sound has no clips")
     return arguments
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

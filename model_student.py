@@ -16,7 +16,7 @@ from dwindle.compress.export import to_onnx, to_torchscript
 from dwindle.compress.measure import latencies, multiply_adds, parameters, weights_size
 from dwindle.data import data_directory
 from dwindle.errors import run
-from dwindle.flags import positive_int
+from dwindle.flags import channels
 from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
 from dwindle.tasks.task import Task
 
@@ -67,7 +67,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
     parser.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
     parser.add_argument("--words_dir", metavar="FOLDER", help="the recordings of task own_words")
-    parser.add_argument("--width", type=positive_int, help="channels of the student")
+    parser.add_argument("--width", type=channels, help="channels of the student")
     parser.add_argument("--json", action="store_true", help="the table for a program to read")
     return parser.parse_args()
 

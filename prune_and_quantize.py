@@ -59,7 +59,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
     if (folder / "results.json").is_file():
         rows = load_results(folder / "results.json")["rows"]  # before the work, not after
-        if arguments.resume and (done := made_before(rows, folder, student_path)):
+        if arguments.resume and (done := made_before(rows, folder, student_path, arguments.structured)):
             print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
             return done
     teachers = teachers_of(arguments, student_path)
@@ -73,7 +73,8 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     stage = "distilled" if student.stage == "distilled" else "student"
     floating = workshop.finished("student", stage, network, "float")
     versions = [floating]
-    corpora = sorted({*student.corpora, *task.corpora})  # its first training, and what it is tuned on here
+    taught = [load_checkpoint(path).corpora for path in teachers]
+    corpora = sorted({*student.corpora, *task.corpora}.union(*taught))  # its training, and what it is tuned on here
 
     def save(version: Version, file: str, build_arguments: dict) -> None:
         Checkpoint(
@@ -100,7 +101,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         nine_times = [arguments.epochs_per_step] * 9
         prune_in_steps(network, workshop, "sweep", 0.9, nine_times, at_each_step=versions.append, timed=False)
     for removed in arguments.structured:
-        name, smaller = f"structured_{round(100 * removed)}", narrowed(student.arguments, removed)
+        name, smaller = structured_name(removed), narrowed(student.arguments, removed)
         cut = prune_channels(network, task.rebuild(smaller), workshop, name, arguments.structured_epochs)
         save(cut, f"{name}.pt", smaller)
         versions += [cut, with_int8_weights(cut, workshop)]
@@ -147,13 +148,19 @@ def report(
     return rows
 
 
-def made_before(rows: list[dict], folder: Path, student_path: Path) -> list[dict]:
-    """The rows that this very command has recorded, as long as what it shipped is still there."""
+def made_before(rows: list[dict], folder: Path, student_path: Path, structured: list[float]) -> list[dict]:
+    """The rows that this very command has recorded, as long as all that it left is still there."""
     origin = (command_line().replace(" --resume", ""), sha256_of(student_path))
     mine = [row for row in rows if (row["command"].replace(" --resume", ""), row.get("parent_sha256")) == origin]
     shipped = folder / "quantized.onnx"
     is_there = shipped.is_file() and sha256_of(shipped) in {row["sha256"] for row in mine}
-    return mine if is_there else []
+    checkpoints = [folder / "pruned.pt", *(folder / f"{structured_name(removed)}.pt" for removed in structured)]
+    are_there = all(path.is_file() and load_checkpoint(path).parent_sha256 == origin[1] for path in checkpoints)
+    return mine if is_there and are_there else []
+
+
+def structured_name(removed: float) -> str:
+    return f"structured_{round(100 * removed)}"
 
 
 def ship(best: Measured, task: Task, folder: Path) -> None:

@@ -22,7 +22,7 @@ from dwindle.compress.measure import multiply_adds, nonzeros, parameters
 from dwindle.compress.training import Recipe, Trainer, reader
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
-from dwindle.flags import positive_float, positive_int, share, whole_number
+from dwindle.flags import channels, positive_float, positive_int, share, whole_number
 from dwindle.results import record
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
@@ -87,7 +87,8 @@ def train_one(
         accelerator.print(f"{role}: {folder / f'{role}.pt'} is already trained")
         return
     elif accelerator.is_main_process:
-        trainer.log_path.unlink(missing_ok=True)  # a run that starts anew does not continue an old one's curve
+        for of_an_earlier_run in (trainer.log_path, state_path):  # which this one does not continue
+            of_an_earlier_run.unlink(missing_ok=True)
     metrics = trainer.train()
     if accelerator.is_main_process:
         write_checkpoint(role, task, arguments, trainer, build_arguments, metrics, teacher_sha256)
@@ -217,7 +218,7 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument(
         "--teacher", nargs="+", default=[], metavar="FILE", help="take this teacher, or the mean of several"
     )
-    how.add_argument("--width", type=positive_int, help="channels of the student")
+    how.add_argument("--width", type=channels, help="channels of the student")
     how.add_argument("--start_from", metavar="FILE", help="begin with this student's layers, whatever words it knows")
     how.add_argument("--batch_size", type=positive_int, default=128)
     how.add_argument("--lr", type=positive_float, default=4e-3, help="highest rate, after warm-up; teachers get half")

@@ -35,9 +35,14 @@ def main() -> None:
     for name in SHOWN:
         shares = {manner: [100 * row[name]["share"] for row in rows] for manner, rows in scores.items()}
         means = {manner: statistics.mean(values) for manner, values in shares.items()}
-        cells = "".join(f"{means[m]:>10.2f} ± {statistics.pstdev(shares[m]):.2f}%" for m in manners)
+        cells = "".join(f"{means[m]:>10.2f} ± {spread(shares[m]):.2f}%" for m in manners)
         print(f"{name:<28}{cells}{means['distilled'] - means['alone']:>+9.2f}")
     write_json(arguments.runs_dir / "scores.json", scores)
+
+
+def spread(values: list[float]) -> float:
+    """Standard deviation of the seeds that there might be, of which these are a sample."""
+    return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 if __name__ == "__main__":

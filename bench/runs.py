@@ -12,15 +12,13 @@ ROOT = Path(__file__).parents[1]
 
 
 def train(folder: Path, flags: list[str]) -> dict[str, Any]:
-    """The scores of the student that these flags train; a finished run in `folder` is not repeated."""
-    student = folder / "student.pt"
-    if not student.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "dwindle.launch"]
-        command += ["train_distill.py", "--output_dir", str(folder.resolve()), "--log_dir", str(folder.resolve())]
-        command += ["--resume", *flags]
-        print(f"$ {' '.join(['train_distill.py', *flags])}", file=sys.stderr, flush=True)
-        done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr)
-        if done.returncode != 0:
-            raise UserError(f"the run in {folder} failed; its messages stand above")
-    return load_checkpoint(student).metrics["scores"]
+    """The scores of the student that these flags train; where the same run is finished, training does not repeat it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "dwindle.launch"]
+    command += ["train_distill.py", "--output_dir", str(folder.resolve()), "--log_dir", str(folder.resolve())]
+    command += ["--resume", *flags]
+    print(f"$ {' '.join(['train_distill.py', *flags])}", file=sys.stderr, flush=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr)
+    if done.returncode != 0:
+        raise UserError(f"the run in {folder} failed; its messages stand above")
+    return load_checkpoint(folder / "student.pt").metrics["scores"]

@@ -199,6 +199,8 @@ def main() -> None:
         "lone_threshold": recogniser.lone_threshold,
         "isolated_threshold": recogniser.threshold,
         "split": arguments.split,
+        "voice_detector": arguments.vad,
+        "quick": arguments.quick,
         "processor": processor(),
     }
 

@@ -106,11 +106,11 @@ def one_breath_streams(share: float) -> list[Stream]:
     """Digits that flow into each other as synthetic voices say them; where each word ends is not known."""
     rng = np.random.default_rng(7)
     drawn = (rng.choice(DIGIT_WORDS, rng.integers(2, 5)) for _ in range(round(300 * share)))
-    phrases = {" ".join(words): words for words in drawn}
+    phrases = [" ".join(words) for words in drawn]
     lead = round(LEAD_S * SAMPLE_RATE)
     streams = []
-    for clip in synthesise(list(phrases), 1, seed=PHRASE_SEED):
-        words = [Spoken(str(DIGIT_WORDS.index(word)), math.nan, math.nan) for word in phrases[clip.word]]
+    for clip in synthesise(phrases, 1, seed=PHRASE_SEED):
+        words = [Spoken(str(DIGIT_WORDS.index(word)), math.nan, math.nan) for word in clip.word.split()]
         said = np.pad(clip.samples.astype(np.float32) / FULL_SCALE, lead)
         streams.append(Stream(_in_a_quiet_room(said, rng), words))
     return streams

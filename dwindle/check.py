@@ -7,6 +7,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -20,7 +21,7 @@ from dwindle.audio import SAMPLE_RATE, corpora
 from dwindle.audio.reading import read_audio
 from dwindle.catalogue import FSDD, MNIST, SST2_ROWS
 from dwindle.cores import usable_cores
-from dwindle.errors import UserError, describe_os_error
+from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
 
 FILES_PER_JOB = 32
 NAMES_SHOWN = 3
@@ -121,8 +122,11 @@ def _decode_all(paths: Sequence[Path], name: str) -> list[Sound]:
     ignore_interrupt = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
     pool = ProcessPoolExecutor(usable_cores(), get_context("spawn"), ignore_interrupt)
     try:
-        decoded = pool.map(decode, paths, chunksize=FILES_PER_JOB)
-        return list(tqdm(decoded, f"decoding {name}", len(paths), unit=" files", disable=None))
+        with sigterm_as_interruption():  # as it would leave the workers behind
+            decoded = pool.map(decode, paths, chunksize=FILES_PER_JOB)
+            return list(tqdm(decoded, f"decoding {name}", len(paths), unit=" files", disable=None))
+    except BrokenProcessPool as error:
+        raise UserError(f"{name}: a worker was stopped from outside: free some memory and check again") from error
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -20,8 +20,12 @@ FORMAT = "dwindle-checkpoint-1"
 
 def command_line() -> str:
     """How this program was called, without the folders of this machine: of an absolute path its last two names."""
-    arguments = ["/".join(Path(one).parts[-2:]) if Path(one).is_absolute() else one for one in sys.argv[1:]]
-    return shlex.join(["python", Path(sys.argv[0]).name, *arguments])
+    return shlex.join(["python", Path(sys.argv[0]).name, *map(_without_folders, sys.argv[1:])])
+
+
+def _without_folders(argument: str) -> str:
+    flag, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    return flag + equals + ("/".join(Path(value).parts[-2:]) if Path(value).is_absolute() else value)
 
 
 @dataclass

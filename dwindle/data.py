@@ -8,6 +8,7 @@ python -m dwindle.data check fsdd speech_commands --json
 import argparse
 import json
 import os
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def require(name: str, data_dir: Path) -> Path:
 
 def fetch_command(name: str, data_dir: Path) -> str:
     """The command that fetches a data set into this data directory."""
-    where = "" if data_dir == data_directory() else f" --data_dir {data_dir}"
+    where = "" if data_dir == data_directory() else f" --data_dir {shlex.quote(str(data_dir))}"
     return f"python -m dwindle.data fetch {name}{where}"
 
 

@@ -39,8 +39,11 @@ def describe_os_error(error: OSError) -> str:
 def run(main: Callable[[], int | None]) -> None:
     """Run a script's main function; whatever the user can cause ends as one line on stderr."""
     program = Path(sys.argv[0]).name
-    if sys.stdout is None:  # closed by whoever started this
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the program runs
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:  # closed by whoever started this
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
     with suppress(AttributeError):  # a test's stand-in
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
     try:

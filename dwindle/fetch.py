@@ -138,15 +138,18 @@ def _alone(workspace: Path, data_set: DataSet) -> Iterator[None]:
     workspace.mkdir(parents=True, exist_ok=True)
     lock = os.open(workspace, os.O_RDONLY)  # released by the system even if the process is killed
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise UserError(f"{data_set.name} is being fetched by another process: wait for it") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{data_set.name} is being fetched by another process: wait for it") from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # not empty: there is something to resume, or another set is on its way
+                workspace.rmdir()
+                workspace.parent.rmdir()
     finally:
         os.close(lock)
-        with suppress(OSError):  # not empty: there is something to resume, or another set is on its way
-            workspace.rmdir()
-            workspace.parent.rmdir()
 
 
 @contextmanager

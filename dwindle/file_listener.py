@@ -16,10 +16,9 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.reading import HIGHEST_RATE, LOWEST_RATE, native_name, stream_audio
 from dwindle.audio.speech_edges import speech_edges
-from dwindle.errors import UserError, describe_os_error
+from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
 from dwindle.runtime.event import as_text
 from dwindle.runtime.processor import AudioProcessor
 from dwindle.runtime.recogniser import Recogniser
@@ -100,7 +99,7 @@ def native_blocks(path: str) -> tuple[Iterator[np.ndarray], int]:
         with suppress(soundfile.LibsndfileError, TypeError):
             rate = soundfile.info(native_name(path)).samplerate
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        rate = SAMPLE_RATE  # never used
+        rate = HIGHEST_RATE  # too coarse for no model, so that what is wrong with the file is said
     return stream_audio(path, rate), rate
 
 
@@ -138,7 +137,8 @@ def answers(settings: Settings, paths: Sequence[str], workers: int) -> Iterator[
     finally:
         signal.signal(signal.SIGINT, handler)
     try:
-        yield from tqdm(rows, **bar)
+        with sigterm_as_interruption():  # as it would leave the workers behind
+            yield from tqdm(rows, **bar)
     except BrokenProcessPool as error:
         raise UserError("a worker was stopped from outside: try fewer --workers, or free some memory") from error
     finally:  # all done, or nobody waits for the rest

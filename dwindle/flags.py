@@ -4,11 +4,19 @@ import argparse
 import math
 
 LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
+MOST_CHANNELS = 1024
 
 
 def positive_int(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= LARGEST_WHOLE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def channels(text: str) -> int:
+    """How wide a network is; far wider ones than anybody has memory for are refused before they are built."""
+    if positive_int(text) > MOST_CHANNELS:
+        raise argparse.ArgumentTypeError(f"{text} channels are more than {MOST_CHANNELS}")
     return int(text)
 
 

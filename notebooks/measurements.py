@@ -10,7 +10,6 @@ from dwindle.errors import UserError
 from dwindle.results import load_results
 from dwindle.scores import Score
 
-DIGIT_SETS = ("unseen_speakers", "fsdd_test")
 ABLATION_MANNERS = ("alone", "distilled")
 SIDE_RUNS = ("sweep", "one_shot")  # versions that a comparison needs and nobody ships
 NARROW_VERSIONS = ("student", "pruned", "pruned_int8_weights")  # of other widths: enough for a curve of sizes
@@ -97,10 +96,11 @@ def _answers(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _streaming(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Only of a model that the rows describe, likewise."""
+    """Only of a model that the rows describe, likewise, and of all streams."""
     streaming = _json(path)
     known = {row["sha256"] for row in rows if "sha256" in row}
-    return streaming if streaming and streaming.get("model_sha256") in known else None
+    is_whole = streaming and streaming.get("model_sha256") in known and not streaming.get("quick")
+    return streaming if is_whole else None
 
 
 def _epochs(path: Path) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from dwindle.audio import SAMPLE_RATE
+from dwindle.audio.voices import installed_synthesisers
+from dwindle.errors import UserError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch and its children start; one test runs on each core
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # several threads on a shared core: whoever waits makes room
@@ -84,6 +86,15 @@ def speechlike() -> np.ndarray:
     buzz = sum(np.sin(2 * np.pi * 120 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
     outline = np.where(np.abs(time_s - 0.5) < 0.2, np.cos((time_s - 0.5) * np.pi / 0.4), 0.0)
     return (0.3 * outline * buzz + 0.001 * rng.standard_normal(SAMPLE_RATE)).astype(np.float32)
+
+
+@pytest.fixture
+def synthesisers() -> list[str]:
+    """What speaks here; without any the test is skipped."""
+    try:
+        return installed_synthesisers()
+    except UserError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

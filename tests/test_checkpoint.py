@@ -61,9 +61,10 @@ def test_what_is_saved_is_what_is_loaded(checkpoint, tmp_path):
 
 def test_the_command_that_made_it_names_no_folder_of_this_machine(monkeypatch):
     called = ["/home/me/dwindle/train_distill.py", "--lr", "0.1", "--start_from", "/home/me/runs/a/student.pt"]
+    called += ["--output_dir=/home/me/runs/b", "--alpha=0.5"]
     monkeypatch.setattr("sys.argv", called)
     made = Checkpoint("t", [], "student", "trained", {}, {}, 0)
-    assert made.command == "python train_distill.py --lr 0.1 --start_from a/student.pt"
+    assert made.command == "python train_distill.py --lr 0.1 --start_from a/student.pt --output_dir=runs/b --alpha=0.5"
 
 
 def test_another_task_absence_and_foreign_files(saved, tmp_path):

@@ -1,6 +1,8 @@
 """Corpora: what each folder holds, how it is split, and that nothing stands on two sides."""
 
+import errno
 import hashlib
+import os
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -79,8 +81,27 @@ def test_one_speaker_is_held_out_everywhere(data_dir):
     clips = corpora.hold_out(corpora.fsdd(data_dir), "theo")
     assert sides(clips, "fsdd")["theo"] == {HELD_OUT}
     assert counts(clips, "fsdd") == {TRAIN: 2000, VALIDATION: 250, TEST: 250, HELD_OUT: 500}
-    with pytest.raises(UserError, match="no speaker 'nobody' to hold out: choose from george, jackson"):
+    with pytest.raises(UserError, match="no speaker 'nobody' of FSDD to hold out: choose from george, jackson"):
         corpora.hold_out(clips, "nobody")
+    others = corpora.speech_commands(data_dir)
+    with pytest.raises(UserError, match="there is no FSDD"):  # nothing would judge that voice
+        corpora.hold_out(others, others[0].speaker)
+
+
+def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path, monkeypatch):
+    put(tmp_path / "open/a.wav")
+    put(tmp_path / "locked/b.wav")
+    assert len(list(corpora.sound_files(tmp_path))) == 2
+    scan = os.scandir
+
+    def scan_what_is_open(path):
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_what_is_open)  # root may read everything
+    with pytest.raises(PermissionError, match="locked"):
+        corpora.sound_files(tmp_path)
 
 
 def test_a_stray_file_among_fsdd_is_named(tmp_path):

@@ -137,6 +137,15 @@ def test_one_wrong_answer_in_a_hundred_is_too_many_for_int8():
         check_quantised("model_int8.onnx", "made", found)
 
 
+def test_every_output_of_an_int8_file_must_agree():
+    """A regression: running speech is read from the second, which nobody looked at."""
+    answers, frames = torch.eye(4), torch.eye(5).repeat(4, 1, 1)
+    for wrong, said in ((frames.flip(-1), r"20\.00%"), (frames / 0, "no number")):
+        found = agreement(lambda _: [answers, frames], lambda _, w=wrong: [answers, w], torch.zeros(4, 1), (4,))
+        with pytest.raises(UserError, match=said):
+            check_quantised("model_int8.onnx", "made", found)
+
+
 def test_of_two_equally_right_answers_either_will_do():
     """A network trained on next to nothing answers noise with ties, and rounding decides them."""
     wanted = torch.tensor([[1.0, 1.0 - 0.9 * TIE], [1.0, 1.0 - 1.1 * TIE]])

@@ -18,7 +18,7 @@ from misbehaving_server import files_below, serving, tarball, zipped
 from dwindle import catalogue, data, errors
 from dwindle.catalogue import DataSet, Source, contents_digest, keep_all
 from dwindle.errors import UserError
-from dwindle.fetch import fetch
+from dwindle.fetch import _alone, fetch
 
 ROOT = Path(__file__).parents[1]
 CONTENT = {"zero/a.wav": b"RIFF" + os.urandom(200_000), "zero/b.wav": b"RIFF" + os.urandom(100_000), "list.txt": b"a"}
@@ -251,6 +251,15 @@ def test_two_at_once(server, tmp_path):
 
     fetch(words(server, arrange=meanwhile), tmp_path)
     assert files_below(tmp_path / "words") == CONTENT
+
+
+def test_who_comes_second_takes_nothing_from_the_first(server, tmp_path):
+    """A regression: while the first waited for the server, the second removed its empty folder."""
+    with _alone(tmp_path / "w", words(server)):
+        with pytest.raises(UserError, match="being fetched by another process"), _alone(tmp_path / "w", words(server)):
+            pass
+        assert (tmp_path / "w").is_dir()
+    assert not (tmp_path / "w").exists()
 
 
 def test_the_command_ends_in_one_line_and_an_exit_code(server, tmp_path, monkeypatch, capsys):

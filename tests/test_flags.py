@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.flags import partial_share, positive_float, positive_int, share, whole_number
+from dwindle.flags import channels, partial_share, positive_float, positive_int, share, whole_number
 
 
 @given(st.integers(0, 2**31 - 1))
@@ -26,6 +26,7 @@ def test_shares_and_rates_come_through(value):
 @pytest.mark.parametrize(
     ("kind", "texts"),
     [
+        (channels, ("0", "1.5")),
         (positive_int, ("0", "-1", "1.5", "many", "", "2147483648")),
         (whole_number, ("-1", "1e3", "none", "4294967296")),
         (positive_float, ("0", "-1", "inf", "nan", "fast")),
@@ -37,3 +38,9 @@ def test_all_else_is_refused_and_quoted(kind, texts):
     for text in texts:
         with pytest.raises(argparse.ArgumentTypeError, match="is not"):
             kind(text)
+
+
+def test_a_network_wider_than_any_memory_is_refused():
+    assert channels("80") == 80
+    with pytest.raises(argparse.ArgumentTypeError, match="2000000 channels are more than"):
+        channels("2000000")

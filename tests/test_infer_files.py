@@ -167,6 +167,15 @@ def test_nobody_waits_for_workers_that_nobody_needs(place, tmp_path):
     assert (process.returncode, stderr.count("\n")) == (1, 1)
     assert "a worker was stopped" in stderr
 
+    process = start()
+    while len(workers := workers_of(process)) < 2:
+        time.sleep(0.02)
+    process.stdout.readline()
+    process.terminate()  # as `timeout` does
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr.strip()) == (143, "infer.py: interrupted")
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
     process, started = start(), time.monotonic()
     process.stdout.readline()
     first_s = time.monotonic() - started
@@ -242,7 +251,8 @@ def test_a_manifest_with_a_missing_recording_is_scored_without_it(place):
         (["a.wav", "--realtime"], 2, "--realtime goes with --stream"),
         (["a.wav", "--threshold", "1.5"], 2, "--threshold 1.5 is outside 0 to 1"),
         (["a.wav", "--threshold", "nan"], 2, "outside 0 to 1"),
-        (["a.wav", "--workers", "0"], 2, "not a whole number above 0"),
+        (["a.wav", "--workers", "0"], 2, "not a whole number from 1"),
+        (["a.wav", "--threads", "99999999999"], 2, "not a whole number"),
         (["a.wav", "--vad", "ear"], 2, "invalid choice"),
         (["a.wav", "--model", "absent.onnx"], 1, "no such model file"),
         (["a.wav", "--model", "list.csv"], 1, "not an ONNX model"),

@@ -117,6 +117,8 @@ def test_silence_is_summed_up_too(place, tmp_path):
 def test_a_program_is_told_of_a_bad_file_where_it_listens(place):
     done = infer(*options(place), "--stream", place / "absent.wav", "--json")
     assert (done.returncode, json_lines(done)) == (1, [{"file": f"{place}/absent.wav", "error": "no such file"}])
+    (row,) = json_lines(infer(*options(place), "--stream", place / ("a" * 300), "--json"))
+    assert "too long" in row["error"]
 
 
 def test_closed_streams_are_told_and_no_traceback(place):
@@ -125,6 +127,20 @@ def test_closed_streams_are_told_and_no_traceback(place):
     assert "standard input is closed" in done.stderr
     for way in ("", "--stream", "--json --stream"):
         assert shell(f"{command(place)} {way} {place}/string.wav >&-").returncode == 0
+
+
+def test_a_closed_standard_error_costs_no_answer(place, tmp_path):
+    for number in range(20):  # enough for a progress bar
+        (tmp_path / f"{number}.wav").symlink_to(place / "string.wav")
+    for way, count in ((tmp_path, 20), (f"--stream {place}/string.wav", 5)):
+        done = shell(f"{command(place)} --json {way} 2>&-")
+        assert (done.returncode, len(json_lines(done))) == (0, count)
+
+
+def test_more_threads_than_cores_are_as_many_as_cores(place):
+    """A regression: it asked for two thousand million, and the model took the blame."""
+    (row,) = json_lines(infer(*options(place), place / "string.wav", "--json", "--threads", "2000000000"))
+    assert row["text"] == "40922"
 
 
 @pytest.mark.parametrize("content", [b"", b"junk" * 99])

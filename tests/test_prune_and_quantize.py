@@ -17,6 +17,7 @@ from tiny_corpus import QUICK, train, write_fsdd
 import prune_and_quantize
 from dwindle import errors
 from dwindle.checkpoint import load_checkpoint, save_tensors
+from dwindle.compress.graph import zero_weights
 from dwindle.compress.onnx_file import metadata_of, read_onnx
 from dwindle.cores import processor
 from dwindle.files import sha256_of
@@ -103,7 +104,7 @@ def test_every_version_has_a_row(finished):
 def test_the_files_hold_what_the_rows_say(finished):
     folder, rows = finished
     pruned = load_checkpoint(folder / "artifacts/pruned.pt", "spoken_digits")
-    assert (pruned.stage, pruned.corpora) == ("pruned", ["fsdd"])
+    assert (pruned.stage, pruned.corpora) == ("pruned", ["fsdd", "hiss"])
     assert pruned.parent_sha256 == sha256_of(folder / "artifacts/student.pt")
     weights = [w for name, w in pruned.weights.items() if w.ndim == 4]
     zeros = sum(int((w == 0).sum()) for w in weights) / sum(w.numel() for w in weights)
@@ -118,7 +119,30 @@ def test_the_files_hold_what_the_rows_say(finished):
     (row,) = [row for row in rows if row["file"] == "quantized.onnx"]
     assert row["sha256"] == sha256_of(shipped)
     assert "shipped: " in row["note"]
+    by_name = {one["version"]: one for one in rows}
+    for name, parent in (("structured_30_int8_weights", "structured_30"), ("pruned_int8_weights", "pruned")):
+        files = [folder / "artifacts/versions" / f"{one}.onnx" for one in (parent, name)]
+        fewer = zero_weights(read_onnx(files[1])) - zero_weights(read_onnx(files[0]))
+        assert by_name[name]["nonzeros"] == by_name[parent]["nonzeros"] - fewer
+        assert fewer >= 0
     assert list((folder / "artifacts/versions").glob(".*")) == []
+
+
+@pytest.mark.slow
+def test_what_an_earlier_run_left_is_trusted_only_while_it_is_whole(finished, tmp_path, monkeypatch):
+    """A regression: without pruned.pt stage 3 asked for stage 2, which said that all was done."""
+    folder = tmp_path / "artifacts"
+    shutil.copytree(finished[0] / "artifacts", folder)
+    monkeypatch.setattr(prune_and_quantize, "command_line", lambda: finished[1][0]["command"])
+
+    def made_before() -> list[dict]:
+        return prune_and_quantize.made_before(finished[1], folder, folder / "student.pt", [0.3])
+
+    assert made_before() == finished[1]
+    for name in ("pruned.pt", "structured_30.pt", "quantized.onnx"):
+        (folder / name).rename(folder / "away")
+        assert made_before() == []
+        (folder / "away").rename(folder / name)
 
 
 @pytest.mark.slow

@@ -171,6 +171,15 @@ def test_a_wav_from_a_pipe_whose_header_says_a_lot_is_read(wav, size):
     np.testing.assert_array_equal(read_audio(wav), whole)
 
 
+@pytest.mark.parametrize("surplus", [8, 1, -2])
+def test_a_container_whose_size_is_a_little_wrong_is_read(wav, tmp_path, surplus):
+    """A regression: the samples are what counts, and all of them are there."""
+    content = bytearray(wav.read_bytes())
+    content[4:8] = (len(content) - 8 + surplus).to_bytes(4, "little")
+    (tmp_path / "odd.wav").write_bytes(content)
+    assert len(read_audio(tmp_path / "odd.wav")) == SAMPLE_RATE
+
+
 def test_a_flac_from_a_pipe_says_what_to_do(tmp_path):
     path = tmp_path / "piped.flac"
     soundfile.write(path, sine(440, 1.0, 16_000), 16_000)

@@ -55,12 +55,17 @@ def test_a_few_samples_of_raw_pcm_are_samples_too(count):
     assert len(pcm_of(io.BytesIO(bytes(2 * count)))[1]) == count
 
 
-@pytest.mark.parametrize("kind", ["FLAC", "OGG", "AIFF", "AU", "RF64"])
+@pytest.mark.parametrize("kind", ["FLAC", "OGG", "AIFF", "AU", "RF64", "MP3"])
 def test_a_sound_file_in_the_pipe_is_not_taken_for_samples(tone, kind):
     pipe = io.BytesIO()
     soundfile.write(pipe, tone, 16_000, format=kind)
     with pytest.raises(UserError, match="give its name instead of -"):
         pcm_blocks(io.BytesIO(pipe.getvalue()), 16_000)
+
+
+def test_quiet_samples_are_not_taken_for_a_file():
+    for start in (b"\xff\xff" * 6, b"\xff\xfe\x01\x00" * 3, b"\xfb\xff" * 6):
+        assert len(pcm_of(io.BytesIO(start))[1]) == 6
 
 
 def test_pcm_that_cannot_be_right_is_refused(tone):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ from tiny_corpus import TAKES, chord, write_fsdd
 from dwindle.audio import SAMPLE_RATE, sets
 from dwindle.audio.augment import HISSES
 from dwindle.audio.corpora import REJECT
+from dwindle.audio.store import store_of_voices
 from dwindle.audio.vocabulary import DIGIT_WORDS
+from dwindle.audio.voices import SpokenClip
 from dwindle.errors import UsageError, UserError
 from dwindle.runtime.recogniser import RUNNING_THRESHOLD
 from dwindle.tasks import TaskOptions, open_task
-from dwindle.tasks.spoken import CLIPS_PER_STRING, STRING_SAMPLES
+from dwindle.tasks.spoken import CLIPS_PER_STRING, STRING_SAMPLES, SpokenWords
+from dwindle.tasks.spoken_digits import LABELS
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +93,7 @@ def test_one_speaker_is_held_out_of_training_and_judged_apart(tiny):
     assert len(task.data.tests["held_out_speaker"].labels) == 60
 
 
-def test_phrases_name_every_word_and_are_the_same_again(monkeypatch, tmp_path):
+def test_phrases_name_every_word_and_are_the_same_again(monkeypatch, tmp_path, synthesisers):
     monkeypatch.setattr(sets, "PHRASES", 8)
     monkeypatch.setenv("DWINDLE_CACHE", str(tmp_path))
     phrases, again, other = (sets.digit_phrases(seed) for seed in (0, 0, 1))
@@ -104,10 +108,24 @@ def test_phrases_name_every_word_and_are_the_same_again(monkeypatch, tmp_path):
     assert ((seconds > 0.3) & (seconds < 4)).all()
 
 
-def test_some_phrases_hold_no_digit(monkeypatch, tmp_path):
-    monkeypatch.setattr(sets, "PHRASES", 60)
+def test_training_on_other_phrases_is_another_training(tiny):
+    """A regression: a run was resumed, or taken for done, though its phrases had changed."""
+    data = opened(tiny, "fsdd").data
+
+    def digest(*said: str) -> str:
+        spoken = [SpokenClip(text, "a voice", np.full(4000, 9, np.int16)) for text in said]
+        phrases = store_of_voices(spoken, dict.fromkeys(said, "1 2"))
+        return SpokenWords("t", LABELS, lambda: replace(data, phrases=lambda: phrases)).training_data()
+
+    assert digest("one two") == digest("one two") != digest("one two", "one two")
+
+
+def test_some_phrases_hold_no_digit_and_many_are_the_same_pair(monkeypatch, tmp_path, synthesisers):
+    monkeypatch.setattr(sets, "PHRASES", 400)
     monkeypatch.setenv("DWINDLE_CACHE", str(tmp_path))
-    without = [set(clip.label.split()) == {REJECT} for clip in sets.digit_phrases(0).clips]
+    clips = sets.digit_phrases(0).clips
+    assert len(clips) == 400 > len({clip.path for clip in clips})
+    without = [set(clip.label.split()) == {REJECT} for clip in clips]
     assert np.mean(without) == pytest.approx(sets.OTHER_PHRASE_SHARE, abs=0.15)
 
 
@@ -195,7 +213,7 @@ def test_flags_that_make_no_sense(tiny, tmp_path):
         opened(tiny, "fsd")
     with pytest.raises(UsageError, match="--words_dir belongs to --task own_words"):
         opened(tiny, "fsdd", words_dir=tmp_path)
-    with pytest.raises(UserError, match="no speaker 'nobody' to hold out"):
+    with pytest.raises(UserError, match="no speaker 'nobody' of FSDD to hold out"):
         _ = opened(tiny, "fsdd", hold_out_speaker="nobody").data
 
 

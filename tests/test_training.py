@@ -222,3 +222,14 @@ def test_what_is_no_training_state_is_one_line(tmp_path, content):
 def test_fewer_examples_than_a_batch_is_one_line(tmp_path):
     with pytest.raises(UserError, match="fewer training examples than one batch of 500: lower --batch_size"):
         trainer(tmp_path, batch_size=500)
+
+
+def test_neighbouring_seeds_share_no_epoch(tmp_path):
+    """A regression: the second epoch of one seed had the order of the first epoch of the next."""
+    orders = set()
+    for seed in range(3):
+        run = trainer(tmp_path, seed=seed)
+        for epoch in range(3):
+            run.batches.set_epoch(epoch)
+            orders.add(tuple(torch.cat([inputs[:, 0] for inputs, _ in run.batches]).tolist()))
+    assert len(orders) == 9

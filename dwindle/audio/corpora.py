@@ -1,6 +1,7 @@
 """Corpora: which recordings there are, who speaks what in them, and on which side of a split each one stands."""
 
 import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -43,8 +44,10 @@ def fsdd(data_dir: Path) -> list[Clip]:
 def hold_out(clips: Iterable[Clip], speaker: str) -> list[Clip]:
     """Every clip of one speaker moved to the held-out side, whatever its split was."""
     clips = list(clips)
-    if speaker not in {clip.speaker for clip in clips}:
-        raise UserError(f"no speaker {speaker!r} to hold out: choose from {', '.join(FSDD_SPEAKERS)}")
+    voices = sorted({clip.speaker for clip in clips if clip.corpus == "fsdd"})
+    if speaker not in voices:
+        those = f"choose from {', '.join(voices)}" if voices else "there is no FSDD"
+        raise UserError(f"no speaker {speaker!r} of FSDD to hold out: {those}")
     return [replace(clip, split=HELD_OUT) if clip.speaker == speaker else clip for clip in clips]
 
 
@@ -128,8 +131,14 @@ def words(folder: Path) -> list[Clip]:
 
 def sound_files(folder: Path) -> Iterator[Path]:
     """Every sound file below a folder, in a fixed order; none when the folder is not there."""
-    named = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-    return iter(sorted(path for path in named if not path.is_dir()))
+    walked = os.walk(folder, onerror=_unless_missing)  # and not rglob, which skips in silence what it may not read
+    names = (Path(parent, name) for parent, _, files in walked for name in files)
+    return iter(sorted(path for path in names if path.suffix.lower() in AUDIO_SUFFIXES))
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _own_word(path: Path) -> str:

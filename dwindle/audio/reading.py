@@ -84,9 +84,13 @@ def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
         yield sound
 
 
+# of the data; the size of the whole container is often a little wrong where every sample is there
+_TOO_SHORT = re.compile(r"^(?!RIFF|FORM).*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+
+
 def _promises_more(remarks: str) -> bool:
     """Whether libsndfile found less than the header says; programs that write into a pipe say "a lot", and mean it."""
-    sizes = [tuple(map(int, found)) for found in re.findall(r": (\d+) \(should be (\d+)\)", remarks)]
+    sizes = [tuple(map(int, found)) for found in _TOO_SHORT.findall(remarks)]
     return any(held < promised < PIPED_BYTES for promised, held in sizes)
 
 
@@ -98,7 +102,8 @@ def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_fram
             raise AudioError(f"{path}: damaged: decoding stopped in the middle") from error
         if len(block) == 0:
             return
-        mono = block.mean(axis=1)
+        with np.errstate(over="ignore"):  # it becomes infinite, and that is said below
+            mono = block.mean(axis=1)
         if not np.isfinite(mono).all():
             raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite)")
         yield mono

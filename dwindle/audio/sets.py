@@ -75,13 +75,13 @@ def digit_phrases(seed: int) -> ClipStore:
     """Digits said in one breath, now and then another word among them; a clip's label names all, apart by spaces."""
     rng = np.random.default_rng(seed)
     fewest, most = PHRASE_WORDS
-    drawn = []
+    phrases = []
     for _ in range(PHRASES):
         other_share = 1.0 if rng.random() < OTHER_PHRASE_SHARE else OTHER_WORD_SHARE
         are_others = rng.random(rng.integers(fewest, most + 1)) < other_share
-        drawn.append([str(rng.choice(OTHER_WORDS if is_other else DIGIT_WORDS)) for is_other in are_others])
-    phrases = {" ".join(words): " ".join(LABELS[word] for word in words) for words in drawn}
-    return store_of_voices(synthesise(list(phrases), 1, seed), phrases)
+        phrases.append(" ".join(rng.choice(OTHER_WORDS if is_other else DIGIT_WORDS) for is_other in are_others))
+    labels = {phrase: " ".join(LABELS[word] for word in phrase.split()) for phrase in phrases}
+    return store_of_voices(synthesise(phrases, 1, seed), labels)
 
 
 def heard(store: ClipStore, keep: Sequence[int]) -> HeardClips:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
@@ -88,7 +89,10 @@ def installed_synthesisers() -> list[str]:
 
 
 def synthesise(words: Sequence[str], per_word: int, seed: int = 0, cache: Path | None = None) -> list[SpokenClip]:
-    """Speak each of `words` in `per_word` drawn voices; the same arguments give the same samples."""
+    """Speak each of `words` in `per_word` drawn voices, and a word that stands there twice in twice as many.
+
+    The same arguments give the same samples.
+    """
     if per_word < 1:
         raise UsageError(f"the number of clips per word must be 1 or more, not {per_word}")
     if not words or not all(any(letter.isalnum() for letter in word) for word in words):
@@ -122,8 +126,8 @@ def draw_utterances(words: Sequence[str], per_word: int, seed: int, synthesisers
     """Choose who says each word, how fast, how high and with which melody."""
     return [
         _draw(word, np.random.default_rng([seed, zlib.crc32(word.encode()), number]), synthesisers)
-        for word in dict.fromkeys(words)
-        for number in range(per_word)
+        for word, times in Counter(words).items()
+        for number in range(times * per_word)
     ]
 
 

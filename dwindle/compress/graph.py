@@ -2,7 +2,7 @@
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto
+from onnx import NodeProto, TensorProto, numpy_helper
 
 SMALLEST_WORTH_IT = 64  # numbers; a shorter tensor saves less than the nodes that restore it cost
 
@@ -24,6 +24,14 @@ def layer_weights(model: onnx.ModelProto) -> list[tuple[TensorProto, int]]:
             if size(tensor) >= SMALLEST_WORTH_IT:
                 found[tensor.name] = (tensor, axis)
     return list(found.values())
+
+
+def zero_weights(model: onnx.ModelProto) -> int:
+    """How many weights of layers are zero, stored as floats or as whole numbers."""
+    whole = [tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.INT8]
+    tensors = [*whole, *(tensor for tensor, _ in layer_weights(model))]
+    tensors = [tensor for tensor in tensors if size(tensor) >= SMALLEST_WORTH_IT]  # and no zero points
+    return sum(size(tensor) - int(np.count_nonzero(numpy_helper.to_array(tensor))) for tensor in tensors)
 
 
 def makers_of(model: onnx.ModelProto) -> dict[str, NodeProto]:

@@ -22,6 +22,7 @@ from dwindle.compress.calibration import checked
 from dwindle.compress.folding import folded, weightless
 from dwindle.compress.prune import hold_zeros, without_masks
 from dwindle.compress.qdq import store_trained_scales
+from dwindle.compress.quantize_weights import nonzeros_left
 from dwindle.compress.version import Version
 from dwindle.compress.workshop import Workshop
 
@@ -119,7 +120,8 @@ def quantized_aware(parent: Version, workshop: Workshop, epochs: int) -> Version
         workshop.write_onnx(model, path)
     store_trained_scales(path)
     note = f"{model.quantised_layers()} layers INT8 per channel with uint8 activations, {epochs} epochs of training"
-    return replace(parent, name=name, stage="quantised", onnx_path=path, network=model.convert(), note=note)
+    made = {"onnx_path": path, "network": model.convert(), "nonzeros": nonzeros_left(parent, path)}
+    return replace(parent, name=name, stage="quantised", **made, note=note)
 
 
 def _answering_layers(fused: fx.GraphModule) -> list[str]:

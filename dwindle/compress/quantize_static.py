@@ -20,7 +20,7 @@ from torch import Tensor
 from dwindle.compress.calibration import checked
 from dwindle.compress.graph import layer_weights, makers_of, readers_of
 from dwindle.compress.onnx_file import lean, metadata_of, read_onnx, write_onnx
-from dwindle.compress.quantize_weights import store_as_int8
+from dwindle.compress.quantize_weights import nonzeros_left, store_as_int8
 from dwindle.compress.version import Version
 from dwindle.compress.workshop import Workshop
 from dwindle.errors import UserError
@@ -36,7 +36,8 @@ def quantized_static(parent: Version, workshop: Workshop, signed: bool = False) 
     path = workshop.folder / f"{name}.onnx"
     count = quantize_static(parent.onnx_path, workshop.task.calibration_inputs(), path, signed)
     note = f"{count} layers INT8 per channel with {kind} activations; front end and last layers float"
-    return replace(parent, name=name, stage="quantised", onnx_path=path, network=None, note=note)
+    left = nonzeros_left(parent, path)
+    return replace(parent, name=name, stage="quantised", onnx_path=path, network=None, nonzeros=left, note=note)
 
 
 def quantize_static(

@@ -5,12 +5,13 @@ fold DequantizeLinear, and would run it on every call), so an answer takes as lo
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from dwindle.compress.graph import SMALLEST_WORTH_IT, layer_weights, size
+from dwindle.compress.graph import SMALLEST_WORTH_IT, layer_weights, size, zero_weights
 from dwindle.compress.onnx_file import metadata_of, read_onnx, write_onnx
 from dwindle.compress.version import Version
 from dwindle.compress.workshop import Workshop
@@ -38,7 +39,13 @@ def with_int8_weights(parent: Version, workshop: Workshop) -> Version:
     path = workshop.folder / f"{name}.onnx"
     write_onnx(model, path, metadata_of(model))
     note = f"weights of {count} layers INT8 per channel, float arithmetic"
-    return replace(parent, name=name, stage="quantised", onnx_path=path, network=None, note=note)
+    left = nonzeros_left(parent, path)
+    return replace(parent, name=name, stage="quantised", onnx_path=path, network=None, nonzeros=left, note=note)
+
+
+def nonzeros_left(parent: Version, path: Path) -> int:
+    """Rounding to whole numbers makes zeros of the smallest weights."""
+    return parent.nonzeros + zero_weights(read_onnx(parent.onnx_path)) - zero_weights(read_onnx(path))
 
 
 def store_as_float16(model: onnx.ModelProto) -> int:

@@ -57,7 +57,8 @@ class Trainer:
         state_path: Path | None = None,
         log_path: Path | None = None,
     ) -> None:
-        torch.manual_seed(recipe.seed)  # the sampler draws its own seed from this one
+        # the sampler adds the number of the epoch to this one
+        torch.manual_seed(recipe.seed * 1_000 * EPOCH_SEED_STEP)
         self.task, self.recipe, self.loss, self.accelerator = task, recipe, loss, accelerator
         self.name, self.state_path, self.log_path = name, state_path, log_path
         with accelerator.local_main_process_first():  # the others find the recordings decoded

@@ -1,5 +1,6 @@
 """Does a shipped file answer as PyTorch does? Every output is compared, in small and large batches."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ class Agreement:
     batch_sizes: tuple[int, ...]
     largest_difference: float  # over every output and every batch size
     largest_logit_difference: float  # of the first output
-    same_answer: float  # the smallest share, over the batch sizes, of top answers that are equal or a tie
+    same_answer: float  # the smallest share, over outputs and batch sizes, of top answers that are equal or a tie
 
     def as_row(self) -> dict[str, Any]:
         """As export_results.json holds it."""
@@ -51,9 +52,14 @@ def agreement(
         # a difference that is not a number must not pass for a small one
         largest = max([largest, *differences], key=lambda value: (value != value, value))
         largest_logit = max([largest_logit, differences[0]], key=lambda value: (value != value, value))
-        chosen = wanted[0].gather(-1, given[0].argmax(-1, keepdim=True)).squeeze(-1)
-        same = min(same, float((chosen >= wanted[0].amax(-1) - TIE).float().mean()))
+        same = min(same, *(_same_answer(*pair) for pair in zip(wanted, given, strict=True)))
     return Agreement(len(inputs), batch_sizes, largest, largest_logit, same)
+
+
+def _same_answer(wanted: Tensor, given: Tensor) -> float:
+    """Of an output whose last axis stands for classes."""
+    chosen = wanted.gather(-1, given.argmax(-1, keepdim=True)).squeeze(-1)
+    return float((chosen >= wanted.amax(-1) - TIE).float().mean())
 
 
 def _all_outputs(engine: Engine, inputs: Tensor, batch_size: int) -> list[Tensor]:
@@ -72,6 +78,8 @@ def check_float(name: str, trial: str, found: Agreement) -> None:
 
 def check_quantised(name: str, trial: str, found: Agreement) -> None:
     """Fail the export of a quantised file that answers differently too often."""
+    if not math.isfinite(found.largest_difference):
+        raise UserError(f"{name}: answers {found.inputs} {trial} inputs with what is no number: nothing was exported")
     if not found.same_answer >= SAME_ANSWER:
         raise UserError(
             f"{name}: gives PyTorch's top answer on {100 * found.same_answer:.2f}% of {found.inputs} {trial} inputs, "

@@ -125,13 +125,13 @@ def input_devices() -> list[Device]:
 
 @contextmanager
 def quiet_sound_libraries() -> Iterator[None]:
-    """ALSA and PortAudio write riddles to file descriptor 2; keep it for what this program says."""
+    """ALSA, PortAudio and mpg123 write riddles to file descriptor 2; keep it for what this program says."""
     sys.stderr.flush()
     saved = os.dup(2)
     own_stderr, nowhere = sys.stderr, os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    sys.stderr = os.fdopen(os.dup(saved), "w", buffering=1)
+    sys.stderr = os.fdopen(os.dup(saved), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     try:
         yield
     finally:

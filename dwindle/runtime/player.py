@@ -18,6 +18,14 @@ PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown
 UNSTATED = math.inf
 
 
+def _begins_as_mp3(start: bytes) -> bool:
+    """Whether these bytes are the header of an MPEG layer III frame, which no mark of a format need precede."""
+    if len(start) < 3 or start[0] != 0xFF or start[1] not in (0xE2, 0xE3, 0xF2, 0xF3, 0xFA, 0xFB):
+        return False
+    bit_rate, sample_rate = start[2] >> 4, start[2] >> 2 & 3
+    return bit_rate not in (0, 15) and sample_rate != 3
+
+
 class Player:
     """Blocks go through a ring as a sound card's do: as fast as they are read, or, in real time, when they are due."""
 
@@ -51,7 +59,7 @@ def pcm_blocks(pipe: BinaryIO, rate: int) -> tuple[int, Iterator[np.ndarray]]:
     start, bytes_left = pipe.read(12), UNSTATED
     if start[:4] == b"RIFF" and start[8:] == b"WAVE":
         (rate, bytes_left), start = _wav_format(pipe), b""
-    elif start.startswith(OTHER_FORMATS):
+    elif start.startswith(OTHER_FORMATS) or _begins_as_mp3(start):
         raise UserError("that is a sound file, and no PCM: give its name instead of -")
     if rate > HIGHEST_RATE:
         raise UserError(f"a rate of {rate} Hz is above {HIGHEST_RATE} Hz")

@@ -114,8 +114,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     if not path.is_file():
         raise ModelError(f"{path}: no such model file: name one with --model, or make one with export_models.py")
+    if not os.access(path, os.R_OK):
+        raise ModelError(f"{path}: no permission to read it")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = min(threads, os.cpu_count() or 1)
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # the one line below says it better
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # many short runs: leave the cores alone

@@ -27,7 +27,7 @@ def refuse_who_heard(speaker: str | None, parent: Checkpoint, path: str | Path) 
 def task_of(arguments: argparse.Namespace, made_from: Checkpoint | None = None) -> Task:
     """The task that the flags name. A later stage names its checkpoint: clips are parted as they were in training."""
     wanted = arguments.hold_out_speaker
-    if made_from and wanted and wanted != made_from.held_out_speaker:
+    if made_from and wanted and "fsdd" in made_from.corpora and wanted != made_from.held_out_speaker:
         raise UsageError(f"--hold_out_speaker {wanted}: the checkpoint has heard that speaker: train one that has not")
     options = TaskOptions(
         data_dir=data_directory(arguments.data_dir),

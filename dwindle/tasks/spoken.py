@@ -111,7 +111,9 @@ class SpokenWords(Task):
         return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
 
     def training_data(self) -> str:
-        return f"{len(self.data.training)} clips {self.data.training.digest:08x}"
+        heard = f"{len(self.data.training)} clips {self.data.training.digest:08x}"
+        phrases = self.strings.phrases
+        return heard if phrases is None else f"{heard}, {len(phrases)} phrases {phrases.digest:08x}"
 
     def _batch(self, indices: list[int]) -> Batch:
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
