@@ -74,12 +74,13 @@ def main() -> None:
 
 
 def who_said_what(clips: HeardClips, task: SpokenWords) -> dict[str, list]:
-    """The truth about a set; what is no digit has no speaker worth a name."""
-    said = [task.class_numbers[label] for label in clips.labels]
-    if set(clips.labels) == {REJECT}:
-        return {"said": said}
+    """The truth about a set, and which clips are of one voice; that of what is no digit is not worth its name."""
     speakers = sorted(set(clips.speakers))
-    return {"said": said, "speakers": speakers, "speaker": [speakers.index(name) for name in clips.speakers]}
+    truth = {
+        "said": [task.class_numbers[label] for label in clips.labels],
+        "speaker": [speakers.index(name) for name in clips.speakers],
+    }
+    return truth if set(clips.labels) == {REJECT} else truth | {"speakers": speakers}
 
 
 def answers_of(path: Path, task: SpokenWords) -> dict[str, Any]:

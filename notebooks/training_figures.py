@@ -26,7 +26,9 @@ def training_curves(found: Measurements) -> Figure:
         accuracies.fill_between(epochs, low, high, color=COLOURS[number % len(COLOURS)], alpha=0.15, lw=0)
     losses.set(xlabel="epoch", ylabel="loss of isolated clips", title="Loss in training; a teacher adds its own")
     accuracies.set(
-        xlabel="epoch", ylabel="right or rightly rejected (%)", title="Validation clips of all sets, with 95% intervals"
+        xlabel="epoch",
+        ylabel="right or rightly rejected (%)",
+        title="Validation clips of all sets, each for itself in the 95% intervals",
     )
     accuracies.legend(title="run", loc="lower right")
     for axes in (losses, accuracies):

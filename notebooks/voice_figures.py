@@ -113,7 +113,7 @@ def accepted(heard: dict[str, list[int]], thresholds: np.ndarray) -> np.ndarray:
 def interval(heard: dict[str, list[int]], clips: dict[str, Any], threshold: float) -> np.ndarray:
     """The accepted share in percent, and how far its 95% interval goes down and up."""
     passed = [probability >= int(MILLION * threshold) for probability in heard["probability"]]
-    score = score_by_speaker(passed, clips.get("speaker", range(len(passed)))).as_row()  # or each of a voice of its own
+    score = score_by_speaker(passed, clips["speaker"]).as_row()
     return 100 * np.array([score["share"], score["share"] - score["low"], score["high"] - score["share"]]).clip(0)
 
 

@@ -45,7 +45,11 @@ def answers() -> dict:
     return {
         "format": "dwindle-answers-1",
         "labels": [*"0123456789", "reject"],
-        "clips": {"fsdd_test": clips, "unseen_speakers": clips, "other_words_test": {"said": [10, 10]}},
+        "clips": {
+            "fsdd_test": clips,
+            "unseen_speakers": clips,
+            "other_words_test": {"said": [10, 10], "speaker": [0, 1]},
+        },
         "models": [{"file": "onnx_int8.onnx", "sha256": "of-the-file", "threshold": 0.5, "sets": model}],
         "misheard": [{"set": "unseen_speakers", "clip": clip, "log_mel": picture} for clip in (2, 3)],
         "picture": {"bands": 40, "frame_s": 0.016, "darkest_db": DARKEST_DB, "brightest_db": BRIGHTEST_DB},
