@@ -83,7 +83,7 @@ class Trainer:
         return self.accelerator.unwrap_model(self.model)
 
     def train(self) -> dict[str, Any]:
-        """Train to the end (or to where patience ends); the best weights are then in the model."""
+        """Train to the end (or to where patience ends); of the epochs within chance of the best, the last is kept."""
         started, first = time.monotonic(), self.epoch
         while self.epoch < self.recipe.epochs and not self._satisfied():
             row = self._one_epoch()
@@ -94,7 +94,8 @@ class Trainer:
                 self._save_state()
             self.accelerator.wait_for_everyone()
         self.plain.load_state_dict(self.best_weights)
-        return {"validation_accuracy": self.best_accuracy, "best_epoch": self.best_epoch, "epochs": self.epoch}
+        kept = self.task.validate(reader(self.plain, self.accelerator.device))
+        return {"validation_accuracy": kept.share, "best_epoch": self.best_epoch, "epochs": self.epoch}
 
     def _one_epoch(self) -> dict[str, Any]:
         rank = self.accelerator.process_index
@@ -116,7 +117,8 @@ class Trainer:
         score = self.task.validate(reader(self.average.module, self.accelerator.device))
         if score.share > self.best_accuracy:
             self.best_accuracy, self.last_gain = score.share, self.epoch
-        if score.share == self.best_accuracy:  # of equals the later: it has learnt more than is validated
+        chance = math.sqrt(score.share * (1 - score.share) / score.count)
+        if score.share >= self.best_accuracy - chance:  # of equals the later: it has learnt more than is validated
             self.best_epoch = self.epoch
             self.best_weights = {name: tensor.clone() for name, tensor in self.average.module.state_dict().items()}
         seconds = time.monotonic() - started
