@@ -45,7 +45,7 @@ def test_a_later_stage_parts_the_clips_with_the_seed_of_training(tmp_path, monke
     task = open_task("spoken_digits", TaskOptions(tmp_path))
     network, arguments = task.build("student", 8)
     student = Checkpoint("spoken_digits", LABELS, "student", "trained", arguments, network.state_dict(), seed=7)
-    student.held_out_speaker = "theo"
+    student.held_out_speaker, student.corpora = "theo", ["fsdd"]
     student.save(tmp_path / "student.pt")
     asked = []
 

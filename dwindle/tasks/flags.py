@@ -32,7 +32,7 @@ def task_of(arguments: argparse.Namespace, made_from: Checkpoint | None = None) 
     options = TaskOptions(
         data_dir=data_directory(arguments.data_dir),
         corpora=tuple(arguments.corpora) if arguments.corpora else None,
-        hold_out_speaker=made_from.held_out_speaker if made_from else wanted,
+        hold_out_speaker=(made_from.held_out_speaker if made_from else None) or wanted,
         words_dir=Path(arguments.words_dir) if arguments.words_dir else None,
         seed=made_from.seed if made_from else arguments.seed,
     )
