@@ -2,13 +2,16 @@
 
 import gzip
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from dwindle import check as checking
 from dwindle import data
 from dwindle.audio import SAMPLE_RATE
 from dwindle.check import check, read_idx
@@ -183,3 +186,17 @@ def test_check_of_a_damaged_sst2(tmp_path):
 def test_the_corpora_pass(data_dir, capsys):
     assert data.main(["check", "fsdd", "speech_commands", "mnist", "sst2", "--data_dir", str(data_dir)]) == 0
     assert "WRONG" not in capsys.readouterr().out
+
+
+def test_the_command_that_fetches_can_be_pasted(tmp_path):
+    assert data.fetch_command("fsdd", tmp_path / "my data").endswith(f"fetch fsdd --data_dir '{tmp_path}/my data'")
+
+
+def killed(path: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_something_kills_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(checking, "decode", killed)
+    with pytest.raises(UserError, match="words: a worker was stopped from outside"):
+        checking._decode_all([tmp_path / "a.wav"], "words")

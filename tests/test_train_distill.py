@@ -215,6 +215,15 @@ def test_a_loss_that_explodes_says_what_to_lower(fails_here):
     assert said.endswith("start again with a lower --lr")
 
 
+def test_who_starts_anew_leaves_no_old_state_to_resume(fails_here, tmp_path):
+    """A regression: stopped in its first epoch and resumed, it went on with an earlier run's weights."""
+    state = tmp_path / "out" / ".training-student.pt"
+    state.parent.mkdir()
+    state.write_bytes(b"of an earlier run")
+    fails_here("--lr", "1e30")
+    assert not state.exists()
+
+
 def test_an_unreadable_recording_in_the_middle_is_named(fails_here, tmp_path, data):
     shutil.copytree(data, tmp_path / "copy")
     damaged = tmp_path / "copy" / "fsdd" / "recordings" / "5_theo_11.wav"
