@@ -28,7 +28,7 @@ def training_curves(found: Measurements) -> Figure:
     accuracies.set(
         xlabel="epoch",
         ylabel="right or rightly rejected (%)",
-        title="Validation clips of all sets, each for itself in the 95% intervals",
+        title="All validation clips, 95% intervals by clip",
     )
     accuracies.legend(title="run", loc="lower right")
     for axes in (losses, accuracies):
