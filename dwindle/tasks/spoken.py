@@ -202,13 +202,12 @@ class SpokenWords(Task):
         return {**super().trial_inputs(count), "real": unheard[spread]}
 
     def calibration_inputs(self) -> Iterator[Tensor]:
-        rng = np.random.default_rng(0)
-        drawn = rng.permutation(len(self.data.training))[: 4 * READ_BATCH]
-        chosen = [
-            index for index in drawn if self.data.training.clips[index].corpus != "hiss"
-        ]  # recordings are typical
+        """Recordings and voices; hiss is typical of nothing."""
+        training = self.data.training
+        drawn = np.random.default_rng(0).permutation(len(training))[: 4 * READ_BATCH]
+        chosen = [index for index in drawn if training.clips[index].corpus != "hiss"]
         for start in range(0, len(chosen), 64):
-            yield torch.from_numpy(self.data.training.centred(chosen[start : start + 64], WINDOW_SAMPLES))
+            yield torch.from_numpy(training.centred(chosen[start : start + 64], WINDOW_SAMPLES))
 
     def _scores(self, read: Reader, sets: dict[str, HeardClips]) -> dict[str, Score]:
         """Of words: whether the best word is right. Of all else: whether the threshold keeps it out."""
