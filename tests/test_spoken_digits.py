@@ -19,7 +19,14 @@ from dwindle.audio.voices import SpokenClip
 from dwindle.errors import UsageError, UserError
 from dwindle.runtime.recogniser import RUNNING_THRESHOLD
 from dwindle.tasks import TaskOptions, open_task
-from dwindle.tasks.spoken import CLIPS_PER_STRING, STRING_SAMPLES, SpokenWords
+from dwindle.tasks.spoken import (
+    CLIPS_PER_STRING,
+    JUST_SAID_SHARE,
+    JUST_SAID_WINDOW,
+    STRING_SAMPLES,
+    WINDOW_SPREAD,
+    SpokenWords,
+)
 from dwindle.tasks.spoken_digits import LABELS
 
 
@@ -179,6 +186,16 @@ def test_a_batch_is_seeded_and_of_a_length_of_its_own(tiny):
     assert batches[0]["audio"].shape[0] == 16
     assert batches[0]["strings"].shape[0] == 16 // CLIPS_PER_STRING
     assert batches[0]["strings"].shape[1] <= STRING_SAMPLES
+
+
+def test_some_batches_are_as_short_as_what_a_listener_judges(tiny):
+    task = opened(tiny, "fsdd")
+    batches = task.training_batches(4)
+    seconds = np.array([batch["audio"].shape[1] / SAMPLE_RATE for _ in range(3) for batch in batches])
+    short = seconds < 1 - WINDOW_SPREAD - 0.01
+    assert 0 < short.mean() < 2 * JUST_SAID_SHARE
+    shortest, longest = JUST_SAID_WINDOW
+    assert ((shortest - 0.01 < seconds[short]) & (seconds[short] < longest + 0.01)).all()
 
 
 def test_a_teacher_is_not_asked_about_what_was_made_up(tiny):

@@ -13,6 +13,8 @@ from dwindle.audio.corpora import REJECT, Clip
 from dwindle.audio.store import FULL_SCALE, ClipStore
 from dwindle.audio.strings import (
     BACKWARDS_SHARE,
+    CROWDED_SHARE,
+    JUST_SAID_TAIL_SAMPLES,
     LEVEL_SPREAD_DB,
     LONGEST_TAIL_SAMPLES,
     MOST_WORDS,
@@ -21,6 +23,7 @@ from dwindle.audio.strings import (
     OTHER_WORD_SHARE,
     OVERLAP_SAMPLES,
     PHRASE_SHARE,
+    REAL_SHARE,
     SEAM,
     StringMaker,
 )
@@ -97,7 +100,7 @@ def test_long_runs_say_every_class_mostly_in_one_voice_and_never_noise():
     shares = np.bincount(said, minlength=3) / len(said)
     assert shares[2] == pytest.approx(OTHER_WORD_SHARE, abs=0.06)
     assert shares[0] == pytest.approx(shares[1], abs=0.08)
-    assert maker.others == [6]  # noise is no word
+    assert maker.real_others == [6]  # noise is no word
     assert 1 <= strings.lengths[strings.lengths > 0].min() < 3 < strings.lengths.max()
 
 
@@ -143,6 +146,38 @@ def test_a_crowded_word_is_whole_and_its_neighbours_are_not(seed, samples):
     seconds = {label: (power[label] > 0.3 * power["low"].max()).sum() / SAMPLE_RATE for label in power}
     assert seconds["low"] == pytest.approx(0.3, abs=0.06)
     assert seconds["high"] <= 2 * (NEIGHBOUR_SHARE * 0.4 + 0.06)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32), samples=st.integers(SAMPLE_RATE // 2, SAMPLE_RATE))
+def test_a_word_just_said_ends_where_its_window_does(seed, samples):
+    maker = StringMaker(store(("low", "anna", "words", 0.3), ("high", "bob", "words", 0.4)), CLASSES, WINDOW)
+    maker.odds = np.array([0.0, 1.0])
+    audio = maker.just_said(0, samples, np.random.default_rng(seed))
+    assert audio.shape == (samples,)
+    power = power_at(audio, "low")
+    heard = np.flatnonzero(power > 0.3 * power.max())
+    nearest, farthest = JUST_SAID_TAIL_SAMPLES
+    assert samples - farthest - 400 <= heard[-1]
+    assert 0.3 * SAMPLE_RATE + nearest - 400 <= len(heard) <= 0.3 * SAMPLE_RATE + 400
+
+
+def test_words_just_said_stand_alone_or_among_others():
+    maker = StringMaker(store(("low", "anna", "words", 0.3), ("high", "bob", "words", 0.4)), CLASSES, WINDOW)
+    maker.odds = np.array([0.0, 1.0])
+    windows = [maker.just_said(0, SAMPLE_RATE * 3 // 4, np.random.default_rng(seed)) for seed in range(200)]
+    crowded = [power_at(audio, "high").max() > 0.5 * power_at(audio, "low").max() for audio in windows]
+    assert np.mean(crowded) == pytest.approx(CROWDED_SHARE, abs=0.15)
+
+
+def test_few_recordings_of_other_words_are_heard_more_often_than_many_synthetic_ones():
+    words = [(REJECT, "dora", "other_words", 0.3), *[(REJECT, f"robot {n}", "voices", 0.3) for n in range(19)]]
+    rng = np.random.default_rng(0)
+    drawn = [StringMaker(store(*WORDS[:6], *some), CLASSES, WINDOW) for some in (words, words[:1], words[1:])]
+    both, of_people, of_voices = ([maker._other(rng) for _ in range(400)] for maker in drawn)
+    assert np.mean(np.equal(both, 6)) == pytest.approx(REAL_SHARE, abs=0.1)
+    assert set(of_people) == {6}
+    assert len(set(of_voices)) == 19
 
 
 @settings(max_examples=30)

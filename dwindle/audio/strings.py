@@ -21,6 +21,7 @@ WIDEST_GAP_SAMPLES = SAMPLE_RATE * 400 // 1000
 MOST_WORDS = 6
 ONE_VOICE_SHARE = 0.8
 OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
+REAL_SHARE = 0.7  # of those that nobody made up are said by people, however few such recordings there are
 MADE_UP_SHARE = 0.4  # of those begin like one word and end like another
 BACKWARDS_SHARE = 0.4  # of the made-up ones are played backwards
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
@@ -32,6 +33,8 @@ NOISE_SPEEDS = (0.6, 1.6)  # of the recording's: few babies cry in the corpora
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
 CUT_SHARE = 0.5  # of the strings end soon after a word, as a listener hears it who has not heard what follows
 LONGEST_TAIL_SAMPLES = SAMPLE_RATE * 150 // 1000
+JUST_SAID_TAIL_SAMPLES = (-SAMPLE_RATE * 100 // 1000, SAMPLE_RATE * 200 // 1000)  # after a word, when it is judged
+CROWDED_SHARE = 0.5  # of the words just said have neighbours
 NEIGHBOUR_SAMPLES = SAMPLE_RATE * 250 // 1000  # of the words before and after a crowded one, at most
 NEIGHBOUR_SHARE = 0.6  # of their length, at most
 LEVEL = 0.05 * FULL_SCALE
@@ -65,7 +68,8 @@ class StringMaker:
         self.class_numbers = class_numbers
         spoken_samples = np.diff(store.edges, axis=1).squeeze(1)
         self.by_speaker: dict[str, list[int]] = defaultdict(list)
-        self.others: list[int] = []
+        self.real_others: list[int] = []
+        self.synthetic_others: list[int] = []
         self.noises = [index for index, clip in enumerate(store.clips) if clip.corpus in NO_VOICES]
         for index in np.flatnonzero(spoken_samples >= SHORTEST_WORD_SAMPLES).tolist():
             clip = store.clips[index]
@@ -73,8 +77,11 @@ class StringMaker:
             longest = LONGEST_WORD_SAMPLES if is_word else LONGEST_OTHER_SAMPLES
             if clip.corpus in NO_VOICES or spoken_samples[index] > longest:
                 continue
-            (self.by_speaker[clip.speaker] if is_word else self.others).append(index)
-        self.words = set(self.others).union(*self.by_speaker.values()) if self.by_speaker else set()
+            others_like_it = self.synthetic_others if clip.corpus == "voices" else self.real_others
+            (self.by_speaker[clip.speaker] if is_word else others_like_it).append(index)
+        others = self.real_others + self.synthetic_others
+        self.has_others = bool(others)
+        self.words = set(others).union(*self.by_speaker.values()) if self.by_speaker else set()
         self.speakers = sorted(self.by_speaker)
         spoken = {store.clips[index].label for indices in self.by_speaker.values() for index in indices}
         self.can_make_up = len(spoken) > 1
@@ -118,11 +125,11 @@ class StringMaker:
         while len(said) < wanted:
             if rng.random() > ONE_VOICE_SHARE:
                 speaker = self._speaker(rng)
-            is_other = (bool(self.others) or self.can_make_up) and rng.random() < OTHER_WORD_SHARE
-            if is_other and self.can_make_up and (not self.others or rng.random() < MADE_UP_SHARE):
+            is_other = (self.has_others or self.can_make_up) and rng.random() < OTHER_WORD_SHARE
+            if is_other and self.can_make_up and (not self.has_others or rng.random() < MADE_UP_SHARE):
                 label, word = REJECT, self._made_up(rng)
             else:
-                index = int(rng.choice(self.others if is_other else self.by_speaker[speaker]))
+                index = self._other(rng) if is_other else int(rng.choice(self.by_speaker[speaker]))
                 label, word = self.store.clips[index].label, self._levelled(index, rng)
             room = len(audio) - position
             if len(word) > room and (not is_other or room < SHORTEST_WORD_SAMPLES):
@@ -166,23 +173,37 @@ class StringMaker:
 
     def crowded(self, index: int, samples: int, rng: np.random.Generator) -> np.ndarray:
         """One whole word between the end of another and the beginning of a third, as in running speech."""
-        audio = np.zeros(samples, np.float32)
         word = self._levelled(index, rng)[:samples]
         start = int(rng.integers(samples - len(word) + 1))
+        audio = np.zeros(samples, np.float32)
         _lay(audio, word, start)
+        self._surround(audio, start, start + len(word), rng)
+        return audio / FULL_SCALE
+
+    def just_said(self, index: int, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """One word that has ended, or nearly: so the listener cuts it out of running speech to have it judged."""
+        word = self._levelled(index, rng)
+        end = samples - int(rng.integers(*JUST_SAID_TAIL_SAMPLES))
+        audio = np.zeros(samples, np.float32)
+        _lay(audio, word, end - len(word))
+        if rng.random() < CROWDED_SHARE:
+            self._surround(audio, end - len(word), end, rng)
+        return audio / FULL_SCALE
+
+    def _surround(self, audio: np.ndarray, start: int, end: int, rng: np.random.Generator) -> None:
+        """Lay the end of another word before this stretch, and the beginning of a third after it."""
         before, after = (self._levelled(int(rng.choice(self.by_speaker[self._speaker(rng)])), rng) for _ in range(2))
         before, after = before[-_part(before) :], after[: _part(after)]
         gaps = rng.integers(-OVERLAP_SAMPLES, WIDEST_GAP_SAMPLES // 3, size=2).tolist()
         _lay(audio, before, start - gaps[0] - len(before))
-        _lay(audio, after, start + len(word) + gaps[1])
-        return audio / FULL_SCALE
+        _lay(audio, after, end + gaps[1])
 
     def _made_up(self, rng: np.random.Generator) -> np.ndarray:
         """The beginning of one word and the end of another, mostly of one voice: half a word of ours is none."""
         first, last = (int(index) for index in rng.choice(self.by_speaker[self._speaker(rng)], 2))
         while self.store.clips[first].label == self.store.clips[last].label:
-            is_other = bool(self.others) and rng.random() < OTHER_WORD_SHARE
-            first = int(rng.choice(self.others if is_other else self.by_speaker[self._speaker(rng)]))
+            is_other = self.has_others and rng.random() < OTHER_WORD_SHARE
+            first = self._other(rng) if is_other else int(rng.choice(self.by_speaker[self._speaker(rng)]))
         beginning, end = self._levelled(first, rng), self._levelled(last, rng)
         beginning = _faded(beginning[: round(rng.uniform(*SEAM) * len(beginning))])
         end = _faded(end[-round(rng.uniform(*SEAM) * len(end)) :])
@@ -190,6 +211,12 @@ class StringMaker:
         _lay(joined, beginning, 0)
         _lay(joined, end, len(beginning) - FADE_SAMPLES)
         return joined[::-1] if rng.random() < BACKWARDS_SHARE else joined
+
+    def _other(self, rng: np.random.Generator) -> int:
+        """A word that is none of ours."""
+        if self.real_others and (not self.synthetic_others or rng.random() < REAL_SHARE):
+            return int(rng.choice(self.real_others))
+        return int(rng.choice(self.synthetic_others))
 
     def _speaker(self, rng: np.random.Generator) -> str:
         return self.speakers[int(rng.choice(len(self.speakers), p=self.odds))]

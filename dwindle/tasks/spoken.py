@@ -30,6 +30,8 @@ from dwindle.tasks.task import Batch, Judged, Task
 TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
 STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
 SHIFT_SAMPLES = SAMPLE_RATE // 10
+JUST_SAID_SHARE = 0.25  # of the batches hold words as running speech has them judged
+JUST_SAID_WINDOW = (0.4, 0.75)  # of a second: a listener does not wait for more
 WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second
 STRING_SAMPLES = SAMPLE_RATE * 9 // 4
 CHANGES = {"none": 0.60, "crowded": 0.25, "closely cut": 0.12, "made up": 0.03}  # shares of the words in training
@@ -43,7 +45,7 @@ OTHER_LICENCES = {  # of what nobody fetches
     "noise": "CC BY",
     "own_words": "of the recordings",
 }
-REPEATED = {"other_words": 3, "fsdd": 2}  # in an epoch: few real voices say none of the words
+REPEATED = {"other_words": 5, "wake_words": 2, "fsdd": 2}  # in an epoch: few real voices say none of the words
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,18 @@ class SpokenWords(Task):
 
     def _batch(self, indices: list[int]) -> Batch:
         rng = np.random.default_rng(int(torch.randint(2**62, ())))
-        samples = round(WINDOW_SAMPLES * rng.uniform(1 - WINDOW_SPREAD, 1 + WINDOW_SPREAD))
+        just_said = rng.random() < JUST_SAID_SHARE
+        lengths = JUST_SAID_WINDOW if just_said else (1 - WINDOW_SPREAD, 1 + WINDOW_SPREAD)
+        samples = round(WINDOW_SAMPLES * rng.uniform(*lengths))
         audio = self.data.training.shifted(indices, samples, rng, SHIFT_SAMPLES)
         targets, made_up = self.targets[indices], np.zeros(len(indices), bool)
         changes = rng.choice(list(CHANGES), len(indices), p=list(CHANGES.values()))
         for row, (index, change) in enumerate(zip(indices, changes, strict=True)):
             if index not in self.strings.words:
                 continue
-            if change == "crowded":
+            if just_said and change in ("none", "crowded"):
+                audio[row] = self.strings.just_said(index, samples, rng)
+            elif change == "crowded":
                 audio[row] = self.strings.crowded(index, samples, rng)
             elif change == "closely cut":
                 audio[row] = self.strings.closely_cut(index, samples, rng)
