@@ -6,6 +6,8 @@ Writes artifacts/model_ts.pt (TorchScript), model.onnx, model_int8.onnx (what pr
 export_results.json. Only when every file has passed its checks do they replace the ones that were there.
 """
 
+import dwindle.interruption  # noqa: F401 - first of all
+
 import argparse
 import json
 import os

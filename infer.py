@@ -7,6 +7,8 @@ python infer.py --stream file.wav                    a file down the live path, 
 python infer.py --isolated --evaluate manifest.csv   how good the answers are
 """
 
+import dwindle.interruption  # noqa: F401 - first of all
+
 import argparse
 import json
 import os
@@ -18,13 +20,13 @@ from typing import Any
 from tqdm import tqdm
 
 from dwindle.audio.corpora import sound_files
-from dwindle.errors import UserError, run
+from dwindle.errors import UserError, quiet_sound_libraries, run
 from dwindle.file_listener import Settings, answers, error_row, native_blocks
 from dwindle.flags import positive_int
 from dwindle.manifest import as_table, read_manifest, score
 from dwindle.runtime.display import Display
 from dwindle.runtime.live import listen
-from dwindle.runtime.microphone import Microphone, input_devices, quiet_sound_libraries
+from dwindle.runtime.microphone import Microphone, input_devices
 from dwindle.runtime.player import Player, pcm_blocks
 from dwindle.runtime.processor import AudioProcessor
 from dwindle.runtime.recogniser import RUNNING_THRESHOLD, Recogniser

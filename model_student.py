@@ -5,6 +5,8 @@
 Parameters, multiply-adds for one input, bytes of the weights, and milliseconds for one input on one thread.
 """
 
+import dwindle.interruption  # noqa: F401 - first of all
+
 import argparse
 import json
 import tempfile

@@ -6,6 +6,8 @@ Takes artifacts/student.pt; writes artifacts/pruned.pt, artifacts/quantized.onnx
 other version under artifacts/versions/, and a row for each in artifacts/results.json. --resume goes on after a stop.
 """
 
+import dwindle.interruption  # noqa: F401 - first of all
+
 import argparse
 import contextlib
 import json

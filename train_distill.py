@@ -7,6 +7,8 @@ Stopped at any moment, the same command with --resume goes on. `accelerate launc
 script on several processes or machines.
 """
 
+import dwindle.interruption  # noqa: F401 - first of all
+
 import argparse
 from pathlib import Path
 from typing import Any

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
+from torch import nn
 
 from bench.plain_loop import plain_epoch
 from dwindle import errors
@@ -31,11 +32,13 @@ from dwindle.data import data_directory
 from dwindle.errors import UserError
 from dwindle.tasks import TaskOptions, open_task
 from dwindle.tasks.spoken import SpokenWords
+from dwindle.tasks.task import Batch, Judged
 
 CONTENDERS = {  # name: processes, threads of each
     "plain loop": (1, 2),
     "dwindle, two threads": (1, 2),
     "dwindle, two processes": (2, 1),
+    "the same, words alone": (2, 1),  # as the plain loop: no running speech to spell
 }
 PARTS = ("data", "augmentation", "front end", "forward", "backward", "optimiser", "rest")
 
@@ -115,6 +118,8 @@ def measure(arguments: argparse.Namespace) -> dict:
         clips = plain_epoch(some, noises, task.targets, len(task.labels), arguments.batch_size, watch.timed)
         wall_s = time.perf_counter() - started
     else:
+        if arguments.contender == "the same, words alone":
+            leave_out_strings(task)
         clips, wall_s = dwindle_epoch(task, arguments.batch_size, watch)
     shares = {part: watch.seconds[part] / wall_s for part in PARTS}
     shares["rest"] = 1 - sum(shares.values())
@@ -123,6 +128,19 @@ def measure(arguments: argparse.Namespace) -> dict:
         "shares": {part: round(share, 3) for part, share in shares.items()},
         "peak_mb": peak_mb(),
     }
+
+
+def leave_out_strings(task: SpokenWords) -> None:
+    """The frames then learn nothing; their zero loss keeps every parameter in what processes share."""
+    draw = task.strings.draw
+
+    def judge(model: nn.Module, batch: Batch, own_loss: bool) -> Judged:
+        logits, frames = model(batch["audio"])
+        return Judged(logits, batch["target"], 0 * frames.sum())
+
+    task.strings.draw = lambda count, rng: draw(0, rng)
+    task.augment = lambda batch: {**batch, "audio": task.wave_augment(batch["audio"])}
+    task.judge = judge
 
 
 def dwindle_epoch(task: SpokenWords, batch_size: int, watch: Stopwatch) -> tuple[int, float]:

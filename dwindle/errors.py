@@ -76,3 +76,21 @@ def sigterm_as_interruption() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def quiet_sound_libraries() -> Iterator[None]:
+    """ALSA, PortAudio and mpg123 write riddles to file descriptor 2; keep it for what this program says."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    own_stderr, nowhere = sys.stderr, os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = os.fdopen(os.dup(saved), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    try:
+        yield
+    finally:
+        sys.stderr.close()
+        sys.stderr = own_stderr
+        os.dup2(saved, 2)
+        os.close(saved)

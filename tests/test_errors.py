@@ -2,12 +2,16 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from dwindle.errors import UsageError, UserError, describe_os_error
+
+ROOT = Path(__file__).parents[1]
 
 
 def script(body: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -43,6 +47,25 @@ def test_a_fault_of_the_program_itself_keeps_its_traceback():
     done = script("raise ZeroDivisionError")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "slow_import"),
+    [
+        ("model_student.py", "torch"),
+        ("train_distill.py", "torch"),
+        ("prune_and_quantize.py", "torch"),
+        ("export_models.py", "torch"),
+        ("infer.py", "onnxruntime"),
+    ],
+)
+def test_an_interruption_while_importing_is_one_line(tmp_path, name, slow_import):
+    (tmp_path / f"{slow_import}.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, ROOT / name]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == f"\n{name}: interrupted\n"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

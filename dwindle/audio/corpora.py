@@ -13,6 +13,7 @@ from dwindle.errors import UserError
 
 TRAIN, VALIDATION, TEST, HELD_OUT = "train", "validation", "test", "held_out"
 REJECT = "reject"  # the label of everything that is none of the words
+HISS = "hiss"  # the corpus that nobody recorded
 FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dwindle.audio import WINDOW_SAMPLES, corpora
 from dwindle.audio.augment import hiss_recordings, mixed_at
-from dwindle.audio.corpora import REJECT, TRAIN, Clip
+from dwindle.audio.corpora import HISS, REJECT, TRAIN, Clip
 from dwindle.audio.store import ClipStore, open_store, store_of_voices
 from dwindle.audio.vocabulary import COMMON_WORDS, CONFUSABLE_WORDS, DIGIT_WORDS, EVERYDAY_WORDS, OTHER_WORDS
 from dwindle.audio.voices import synthesise
@@ -59,7 +59,7 @@ def hiss_windows() -> ClipStore:
     samples = hiss_recordings()[:, :WINDOW_SAMPLES].numpy().ravel()
     starts = np.arange(0, len(samples), WINDOW_SAMPLES)
     bounds = np.stack([starts, starts + WINDOW_SAMPLES], axis=1)
-    clips = [Clip(Path(f"hiss-{start}"), REJECT, "hiss", "hiss", TRAIN) for start in starts]
+    clips = [Clip(Path(f"hiss-{start}"), REJECT, HISS, HISS, TRAIN) for start in starts]
     return ClipStore(clips, samples, bounds, bounds)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.corpora import REJECT
+from dwindle.audio.corpora import HISS, REJECT
 from dwindle.audio.speech_edges import loud_edges
 from dwindle.audio.store import FULL_SCALE, ClipStore
 
@@ -27,7 +27,7 @@ BACKWARDS_SHARE = 0.4  # of the made-up ones are played backwards
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
 CARELESS_DB = (12.0, 28.0)  # a trimmer that knows only levels drops what lies so far below the loudest
 PHRASE_SHARE = 0.3  # strings that a synthetic voice said in one breath
-NO_VOICES = ("noise", "hiss")
+NO_VOICES = ("noise", HISS)
 NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
 NOISE_SPEEDS = (0.6, 1.6)  # of the recording's: few babies cry in the corpora
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length

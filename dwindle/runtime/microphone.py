@@ -2,10 +2,9 @@
 
 import atexit
 import os
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,24 +120,6 @@ def input_devices() -> list[Device]:
     if not found:
         raise MicrophoneError("no microphone found: connect one, and check that the sound server runs")
     return found
-
-
-@contextmanager
-def quiet_sound_libraries() -> Iterator[None]:
-    """ALSA, PortAudio and mpg123 write riddles to file descriptor 2; keep it for what this program says."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    own_stderr, nowhere = sys.stderr, os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    sys.stderr = os.fdopen(os.dup(saved), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-    try:
-        yield
-    finally:
-        sys.stderr.close()
-        sys.stderr = own_stderr
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _choose(devices: list[Device], wanted: str | None) -> Device:

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from dwindle.audio import SAMPLE_RATE, WINDOW_SAMPLES
 from dwindle.audio.augment import WaveAugment
-from dwindle.audio.corpora import REJECT
+from dwindle.audio.corpora import HISS, REJECT
 from dwindle.audio.network import SpeechNet
 from dwindle.audio.peaks import Peak, middle_peak
 from dwindle.audio.rejection import Heard, best_words, calibrated_threshold, rejected
@@ -211,7 +211,7 @@ class SpokenWords(Task):
         """Recordings and voices; hiss is typical of nothing."""
         training = self.data.training
         drawn = np.random.default_rng(0).permutation(len(training))[: 4 * READ_BATCH]
-        chosen = [index for index in drawn if training.clips[index].corpus != "hiss"]
+        chosen = [index for index in drawn if training.clips[index].corpus != HISS]
         for start in range(0, len(chosen), 64):
             yield torch.from_numpy(training.centred(chosen[start : start + 64], WINDOW_SAMPLES))
 
