@@ -48,7 +48,7 @@ pipeline: .venv/installed  ## every stage in order, small settings, from whateve
 release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
 	for seed in $(SEEDS); do \
 	    $(TRAIN) $(DATA_FLAG) $(ALONE) --seed $$seed --output_dir artifacts/alone-$$seed --resume || exit; done
-	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 12 --lr 0.0012 \
+	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 16 --lr 0.0012 \
 	    --start_from $(BEST_IN_STREAMS) --resume
 	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
 	    --one_shot --sweep --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
