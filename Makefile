@@ -14,7 +14,7 @@ DATA_FLAG := $(if $(DATA),--data_dir $(DATA))
 SEEDS := 0 1 2
 TEACHERS := $(SEEDS:%=artifacts/alone-%/student.pt)
 # the one that reads running speech best (bench.streaming --split validation): when it names words stays with a student
-BEST_IN_STREAMS := $(firstword $(TEACHERS))
+BEST_IN_STREAMS := $(lastword $(TEACHERS))
 ALONE := --alpha 0 --epochs 20 --patience 0
 DISTILLED := --temperature 4.0 --alpha 0.7 --patience 0
 
