@@ -11,7 +11,7 @@ import numpy as np
 from dwindle.runtime.recogniser import REJECT, Recogniser
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
-READ_BEFORE_END_S = 0.14  # of the middle word: its frame's first reading, which sees all frames until then
+READ_BEFORE_END_S = 0.15  # of the middle word: its frame's first reading, which sees all frames until then
 FEWEST_LATER_FRAMES, MOST_LATER_FRAMES = 3, 10  # that a first reading sees
 SETTLED_FRAMES = 1.0  # after the first reading a word is accepted from the threshold on ...
 SURE_AT_ONCE = 0.8  # ... and before only with this confidence: "four" may become "forward"
