@@ -50,8 +50,7 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
     }
     rows = load_results(artifacts_dir / "results.json")["rows"]
     for path in sorted(artifacts_dir.glob("width-*/results.json")):
-        narrow = [row for row in load_results(path)["rows"] if row["version"] in NARROW_VERSIONS]
-        rows += [row | {"version": f"{path.parent.name.replace('-', '_')}_{row['version']}"} for row in narrow]
+        rows += _narrow(path, rows)
     exported = _json(artifacts_dir / "export_results.json")
     return Measurements(
         rows=[_timed_beside(row, exported) for row in rows],
@@ -65,11 +64,28 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
     )
 
 
+def _narrow(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of another width; marked and without times where their teacher is not the student of these rows."""
+    narrow = load_results(path)["rows"]
+    teachers = {row.get("parent_sha256") for row in narrow if row["version"] == "distilled student"}
+    is_earlier = not teachers <= {row.get("sha256") for row in rows}
+    width = path.parent.name.replace("-", "_")
+    return [
+        (_untimed(row) if is_earlier else row) | {"version": f"{width}_{row['version']}", "is_earlier": is_earlier}
+        for row in narrow
+        if row["version"] in NARROW_VERSIONS
+    ]
+
+
 def _timed_beside(row: dict[str, Any], exported: dict[str, Any] | None) -> dict[str, Any]:
     """Times of another processor than the shipped files' do not belong beside theirs."""
     ours = ((exported or {}).get("machine") or {}).get("processor")
     if "processor" not in row or row["processor"] == ours:
         return row
+    return _untimed(row)
+
+
+def _untimed(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "latency"}
 
 

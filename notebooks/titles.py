@@ -52,6 +52,10 @@ def set_title(name: str) -> str:
 
 def version_title(row: dict[str, Any]) -> str:
     """Of a row of results.json."""
+    return _own_title(row) + (" (of an earlier release)" if row.get("is_earlier") else "")
+
+
+def _own_title(row: dict[str, Any]) -> str:
     version = row["version"]
     if version == "student":  # stage 2 begins with either
         return BASES["distilled student" if row["stage"] == "distilled" else "student alone"]

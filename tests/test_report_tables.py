@@ -126,13 +126,20 @@ def test_times_of_another_processor_are_not_shown(folders):
 
 
 def test_another_width_stands_beside_the_release(folders):
-    narrow = [row("student", "distilled", 90, parameters=15_432), row("pruned_fp16", "quantised", 90)]
+    narrow = [
+        row("distilled student", "distilled", 90, parameters=15_432, parent_sha256="of-the-checkpoint"),
+        row("student", "distilled", 90, parameters=15_432),
+        row("pruned_fp16", "quantised", 90),
+    ]
     content = {"format": "dwindle-results-1", "task": "spoken_digits", "rows": narrow}
     write_json(folders[0] / "width-24" / "results.json", content)
     text = results(load_measurements(*folders))
     assert "| width 24 student | 15,432 | 337 |" in text
     assert "float16" not in text
     assert "| distilled student | 80,000 |" in text
+    narrow[0]["parent_sha256"] = "of a student that is gone"
+    write_json(folders[0] / "width-24" / "results.json", content)
+    assert "| width 24 student (of an earlier release) | 15,432 | 337 |" in results(load_measurements(*folders))
 
 
 def test_what_was_not_measured_is_not_invented(folders):
