@@ -52,7 +52,7 @@ def set_title(name: str) -> str:
 
 def version_title(row: dict[str, Any]) -> str:
     """Of a row of results.json."""
-    return _own_title(row) + (" (of an earlier release)" if row.get("is_earlier") else "")
+    return _own_title(row) + (" (earlier release)" if row.get("is_earlier") else "")
 
 
 def _own_title(row: dict[str, Any]) -> str:

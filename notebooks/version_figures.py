@@ -31,7 +31,7 @@ def accuracy_against_size(found: Measurements) -> Figure:
         accuracies.errorbar(share, place, xerr=[[share - low], [high - share]], capsize=3, elinewidth=1, **look)
         sizes.get_yticklabels()[place].set_fontweight("bold" if row["version"] == SHIPPED else "normal")
     accuracies.set_xlabel("right (%)")
-    accuracies.set_title(f"Unseen speakers, {sized[0]['scores']['unseen_speakers']['count']:,} clips, 95% intervals")
+    accuracies.set_title(f"Unseen speakers\n{sized[0]['scores']['unseen_speakers']['count']:,} clips, 95% intervals")
     for axes in (sizes, accuracies):
         axes.grid(axis="y", visible=False)
     return figure

@@ -139,7 +139,7 @@ def test_another_width_stands_beside_the_release(folders):
     assert "| distilled student | 80,000 |" in text
     narrow[0]["parent_sha256"] = "of a student that is gone"
     write_json(folders[0] / "width-24" / "results.json", content)
-    assert "| width 24 student (of an earlier release) | 15,432 | 337 |" in results(load_measurements(*folders))
+    assert "| width 24 student (earlier release) | 15,432 | 337 |" in results(load_measurements(*folders))
 
 
 def test_what_was_not_measured_is_not_invented(folders):
