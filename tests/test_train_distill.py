@@ -99,11 +99,11 @@ def wait_for(condition, script: RunningScript, longest_s: float = 120) -> None:
 @pytest.mark.slow(seconds=40)
 def test_two_processes_reach_what_one_reaches(tmp_path, data):
     """The same batches, each shared by two; only the draws of the augmentation differ."""
-    epochs, curves = 9, []
+    epochs, curves = 12, []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
         folder.mkdir()
-        done = train(folder, "--data_dir", data, *ALONE, "--epochs", epochs, processes=processes)
+        done = train(folder, "--data_dir", data, *ALONE, "--epochs", epochs, "--lr", 0.004, processes=processes)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count(f"epoch   1/{epochs}") == 1  # one of them speaks
         curves.append(logged(folder))
