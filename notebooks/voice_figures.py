@@ -139,7 +139,7 @@ def misheard(found: Measurements) -> Figure:
         axes.grid(False)
     figure.supxlabel("time (s)", fontsize=10)
     figure.supylabel("mel band, low tones below", fontsize=10)
-    figure.suptitle("Unseen speakers misheard, the surest first (how probable the wrong word seemed)", fontsize=11)
+    figure.suptitle("Validation clips misheard, the surest first (how probable the wrong word seemed)", fontsize=11)
     figure.colorbar(image, ax=panels, label="energy (dB against the clip's level)", shrink=0.8)
     return figure
 
