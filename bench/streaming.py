@@ -63,6 +63,7 @@ def suites(data_dir: Path, split: str, share: float) -> dict[str, list[Stream]]:
         made["digits among other words"] = mixed_streams(data_dir, share)
     for snr_db in (20, 10) if noises else ():
         made[f"fsdd {split}, gaps 200 ms, noise {snr_db} dB"] = with_noise(fsdd_by_gap[0.2], data_dir, snr_db)
+        made[f"gaps 3-4 s, noise {snr_db} dB"] = with_noise(made["unseen speakers, gaps 3-4 s"], data_dir, snr_db)
         made[f"no pauses, noise {snr_db} dB"] = with_noise(made["unseen speakers, no pauses"], data_dir, snr_db)
     if others:
         made["other words only"] = foreign_streams(data_dir, share)
@@ -197,6 +198,7 @@ def main() -> None:
         "model_sha256": sha256_of(arguments.model),
         "threshold": recogniser.running_threshold,
         "lone_threshold": recogniser.lone_threshold,
+        "noisy_threshold": recogniser.noisy_threshold,
         "isolated_threshold": recogniser.threshold,
         "split": arguments.split,
         "voice_detector": arguments.vad,

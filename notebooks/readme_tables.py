@@ -121,12 +121,14 @@ def running_text(found: Measurements) -> str:
 
 def lone_digit_lines(streaming: dict[str, Any]) -> list[str]:
     """What a digit must be that stands alone, where that is more than others must."""
-    threshold, lone = streaming.get("threshold"), streaming.get("lone_threshold")
+    threshold, lone, noisy = (streaming.get(name) for name in ("threshold", "lone_threshold", "noisy_threshold"))
     if lone is None or lone == threshold:
         return []
+    amid_noise = "" if noisy in (None, lone) else f" ({noisy:g} amid noise)"
     return [
         f"A digit counts from a confidence of {threshold:g} on; one that stands {COMPANY_S:g} s from all others from "
-        f"{lone:g} on,\nfor what sounds like a digit and is none mostly comes alone (`--threshold` sets both)."
+        f"{lone:g} on{amid_noise},\n"
+        "for what sounds like a digit and is none mostly comes alone (`--threshold` sets all)."
     ]
 
 

@@ -21,6 +21,7 @@ STREAMS = {  # of bench/streaming.py: those that are shown
     "fsdd test, gaps 200 ms": "FSDD test, pauses of 0.2 s",
     "unseen speakers, gaps 0.2-1 s": "unseen speakers, pauses of 0.2 to 1 s",
     "unseen speakers, gaps 3-4 s": "unseen speakers, single digits, pauses of 3 to 4 s",
+    "gaps 3-4 s, noise 10 dB": "unseen speakers, single digits, noise at 10 dB",
     "unseen speakers, no pauses": "unseen speakers, no pauses",
     "no pauses, noise 10 dB": "unseen speakers, no pauses, noise at 10 dB",
     "synthetic voices, one breath": "synthetic voices, several digits in one breath",

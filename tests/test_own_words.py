@@ -36,7 +36,7 @@ def test_any_words_formats_and_rates_become_a_task(tmp_path):
     task = open_task("own_words", options(write_words(tmp_path / "mine", "yes", "no", "größer", "_reject_")))
     assert task.labels == ("größer", "no", "yes", REJECT)
     assert task.corpora == ("hiss", "own_words")
-    assert task.lone_threshold is None  # commands are said one at a time
+    assert not task.stricter  # commands are said one at a time
     assert set(task.data.validation) == {"validation"}
     batch = task.augment(next(iter(task.training_batches(16))))
     model, arguments = task.build("student", width=8)

@@ -109,10 +109,11 @@ def test_running_speech_is_shown_beside_the_reference(folders):
     assert "One core (Chip 8) carried 321 live streams" in (text := results(load_measurements(*folders)))
     assert "77.0 MB after a minute, 78.5 MB after an hour" in text
     assert "from all others" not in text
-    write_json(folders[1] / "streaming.json", STREAMED | {"streams": [LIVE], "threshold": 0.4, "lone_threshold": 0.8})
-    assert "confidence of 0.4 on; one that stands 2 s from all others from 0.8 on" in results(
-        load_measurements(*folders)
-    )
+    thresholds = {"threshold": 0.4, "lone_threshold": 0.8, "noisy_threshold": 0.8}
+    for noisy, said in ((0.8, "from all others from 0.8 on,"), (0.9, "from all others from 0.8 on (0.9 amid noise),")):
+        thresholds["noisy_threshold"] = noisy
+        write_json(folders[1] / "streaming.json", STREAMED | {"streams": [LIVE]} | thresholds)
+        assert f"confidence of 0.4 on; one that stands 2 s {said}" in results(load_measurements(*folders))
 
 
 def test_times_of_another_processor_are_not_shown(folders):

@@ -23,7 +23,6 @@ def hearing_one_word(moment: int, probability: float = 0.5, rejected: float = 0.
         sample_rate=8_000,
         frame_samples=FRAME,
         running_threshold=0.4,
-        lone_threshold=0.6,
         peak_after_start_s=0.2,
         peak_before_end_s=0.27,
         frames=frames,
@@ -37,8 +36,8 @@ def test_a_doubtful_word_is_seen_again_wherever_half_a_hop_put_it(part):
     decoder = FrameDecoder(hearing_one_word(100 * FRAME + round(part * FRAME)))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window = np.arange(end - 24 * FRAME, end)
-    assert decoder.read(window, unread=1, alone=False) == []
-    (hit,) = decoder.read(window + round(HOP_FRAMES * FRAME), unread=1, alone=False)
+    assert decoder.read(window, unread=1, enough=0.4) == []
+    (hit,) = decoder.read(window + round(HOP_FRAMES * FRAME), unread=1, enough=0.4)
     assert hit.frames_ago == decoder.look_ahead_frames + HOP_FRAMES
     assert hit.confidence == pytest.approx(0.5)
 
@@ -50,15 +49,15 @@ def test_a_clear_frame_outvotes_a_pooled_answer_that_hears_no_word(probability, 
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window = np.arange(end - 24 * FRAME, end)
     hop = round(HOP_FRAMES * FRAME)
-    hits = [hit for hops in range(6) for hit in decoder.read(window + hops * hop, unread=1, alone=False)]
+    hits = [hit for hops in range(6) for hit in decoder.read(window + hops * hop, unread=1, enough=0.4)]
     assert [hit.confidence for hit in hits] == pytest.approx(said)
 
 
-def test_a_word_that_stands_alone_is_read_to_the_end_of_doubt_unless_it_is_sure():
+def test_a_word_of_which_more_is_asked_is_read_to_the_end_of_doubt_unless_it_is_sure():
     decoder = FrameDecoder(hearing_one_word(100 * FRAME, 0.5))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window, hop = np.arange(end - 24 * FRAME, end), round(HOP_FRAMES * FRAME)
-    read = [decoder.read(window + hops * hop, unread=1, alone=True) for hops in range(6)]
+    read = [decoder.read(window + hops * hop, unread=1, enough=0.6) for hops in range(6)]
     ((last, (hit,)),) = [(hops, hits) for hops, hits in enumerate(read) if hits]
     assert hit.confidence == pytest.approx(0.5)
     assert hit.frames_ago + HOP_FRAMES > decoder.oldest_doubt_frames

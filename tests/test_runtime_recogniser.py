@@ -62,6 +62,7 @@ def test_softmax_survives_large_values():
         ({"threshold": "1.5"}, "threshold '1.5' is not between 0 and 1"),
         ({"threshold": "nan"}, "not between"),
         ({"lone_threshold": "2"}, "lone_threshold '2' is not between 0 and 1"),
+        ({"noisy_threshold": "loud"}, "noisy_threshold 'loud' is not between 0 and 1"),
         ({"peak_after_start_ms": None}, "no peak_after_start_ms"),
         ({"peak_before_end_ms": "late"}, "peak_before_end_ms 'late'"),
         ({"window_samples": "many"}, "window_samples 'many'"),

@@ -81,6 +81,16 @@ def test_a_doubtful_word_is_said_in_company_or_where_the_recording_ends(tmp_path
     assert as_text([event.digit for event in heard(as_told, texts["too far apart"])]) == "42"
 
 
+def test_a_word_amid_noise_must_be_surer_than_one_in_a_quiet_room(tmp_path):
+    careful = Recogniser(write_tone_model(tmp_path / "careful.onnx", lone_threshold="0.5", noisy_threshold="1.0"))
+    sound = np.concatenate([silence(3), spoken("4"), silence(4)])
+    rain = 0.1 * np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32)
+    for loudness, said in ((0.01, "4"), (1.0, "")):
+        assert as_text([event.digit for event in heard(careful, sound + loudness * rain)]) == said
+    as_told = Recogniser(careful.path, threshold=0.5)
+    assert as_text([event.digit for event in heard(as_told, sound + rain)]) == "4"
+
+
 @given(text=st.text("0123456789", max_size=5), chunks=st.lists(st.integers(0, 5_000), max_size=12))
 @settings(max_examples=15)
 def test_chunks_do_not_matter_where_words_wait(tmp_path_factory, text, chunks):

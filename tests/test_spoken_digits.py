@@ -166,8 +166,9 @@ def test_the_threshold_is_written_down_and_not_up(tiny):
 
 
 def test_digits_come_in_company(tiny):
-    """So a file of digits asks more of one that stands alone than the listener asks of others."""
-    assert RUNNING_THRESHOLD < float(opened(tiny, "fsdd").metadata(undecided, [])["lone_threshold"]) < 1
+    """So a file of digits asks more of one that stands alone than of others, and amid noise still more."""
+    metadata = opened(tiny, "fsdd").metadata(undecided, [])
+    assert RUNNING_THRESHOLD < float(metadata["lone_threshold"]) < float(metadata["noisy_threshold"]) < 1
 
 
 def test_other_recordings_are_other_training_data(tiny):

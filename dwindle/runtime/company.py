@@ -10,8 +10,7 @@ COMPANY_S = 2.0  # within which one word vouches for another
 class Company:
     """Says a word at once when it is sure or another was heard shortly before; else when another follows shortly."""
 
-    def __init__(self, lone_threshold: float):
-        self._lone_threshold = lone_threshold
+    def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
@@ -23,13 +22,13 @@ class Company:
         """Whether a word was heard shortly before, said or not."""
         return now_s - self._newest_s <= COMPANY_S
 
-    def said(self, event: WordEvent) -> list[WordEvent]:
-        """The words that this one makes certain, in order."""
+    def said(self, event: WordEvent, enough: float) -> list[WordEvent]:
+        """The words that this one makes certain, in order; if it stands alone it is so from that confidence on."""
         in_company = self.is_there(event.emitted_s)
         self._newest_s = event.emitted_s
         if in_company:
             return [*self._vouched_for(event.emitted_s), event]
-        self._waiting = None if event.confidence >= self._lone_threshold else event
+        self._waiting = None if event.confidence >= enough else event
         return [] if self._waiting else [event]
 
     def said_at_the_end(self, now_s: float) -> list[WordEvent]:

@@ -53,12 +53,11 @@ class FrameDecoder:
         self._held: int | None = None  # the word being said, proposed already
         self._doubtful: tuple[int, float] | None = None  # proposed, not confirmed: the word, and how many frames ago
 
-    def read(self, window: np.ndarray, unread: int, alone: bool) -> list[Hit]:
+    def read(self, window: np.ndarray, unread: int, enough: float) -> list[Hit]:
         """The words in the newest sound, after one more hop; so many of its frames are unread.
 
-        A word that stands alone is read again until it is sure, or for as long as words may be in doubt.
+        A word is read again until it is sure enough, or for as long as words may be in doubt.
         """
-        enough = self._recogniser.lone_threshold if alone else self._recogniser.running_threshold
         frames = self._recogniser.frames(window, self.oldest_doubt_frames + unread)
         hits = []
         if self._doubtful:

@@ -37,11 +37,14 @@ class Recogniser:
         self.labels: list[str] = _labels(self.path, metadata)
         self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
         self.window_samples = int(_number(self.path, metadata, "window_samples", 1, 10 * self.sample_rate))
-        self.running_threshold = self.lone_threshold = RUNNING_THRESHOLD if threshold is None else threshold
+        self.running_threshold = RUNNING_THRESHOLD if threshold is None else threshold
+        self.lone_threshold = self.noisy_threshold = self.running_threshold  # of a word alone, and alone amid noise
         if threshold is None:
             threshold = _number(self.path, metadata, "threshold", 0.0, 1.0)
-            if "lone_threshold" in metadata:  # of words that are mostly said several at a time
-                self.lone_threshold = _number(self.path, metadata, "lone_threshold", 0.0, 1.0)
+            if "lone_threshold" in metadata:  # words are mostly said several at a time
+                self.lone_threshold = self.noisy_threshold = _number(self.path, metadata, "lone_threshold", 0.0, 1.0)
+            if "noisy_threshold" in metadata:
+                self.noisy_threshold = _number(self.path, metadata, "noisy_threshold", 0.0, 1.0)
         elif not 0.0 <= threshold <= 1.0:
             raise UsageError(f"--threshold {threshold:g} is outside 0 to 1")
         self.threshold = threshold

@@ -10,6 +10,7 @@ from dwindle.runtime.decoder import HOP_FRAMES, FrameDecoder, Hit
 from dwindle.runtime.event import WordEvent
 from dwindle.runtime.extent import BRIDGED_STEPS, STEP_S, powers, word_extent
 from dwindle.runtime.recogniser import Recogniser
+from dwindle.runtime.surroundings import Surroundings
 from dwindle.runtime.vad import VoiceActivityDetector
 
 WINDOW_S = 0.768  # what each run of the network sees: the newest sound
@@ -28,7 +29,8 @@ class RealTimeInference:
         self._hop = round(HOP_FRAMES * self._frame)
         self._window_samples = round(WINDOW_S * self._rate / self._frame) * self._frame
         self._decoder = FrameDecoder(recogniser)
-        self._company = Company(recogniser.lone_threshold)
+        self._company = Company()
+        self._surroundings = Surroundings(self._hop / self._rate)
         self._hangover_samples = round(HANGOVER_S * self._rate) + self._decoder.oldest_doubt_frames * self._frame
         self._pre_roll_samples = round(PRE_ROLL_S * self._rate)
         self.reset()
@@ -38,6 +40,7 @@ class RealTimeInference:
         self.detector.reset()
         self._decoder.reset()
         self._company.reset()
+        self._surroundings.reset()
         self._rest = np.zeros(0, np.float32)
         self._window = np.zeros(self._window_samples, np.float32)
         self._position = 0  # samples judged so far
@@ -73,6 +76,7 @@ class RealTimeInference:
     def _judge(self, hop: np.ndarray) -> list[WordEvent]:
         started = time.perf_counter()
         self._follow_newest(hop)
+        self._surroundings.follow(hop)
         self._window = np.concatenate([self._window[len(hop) :], hop])
         self._position += len(hop)
         if any(self.detector.process(hop)):
@@ -86,9 +90,17 @@ class RealTimeInference:
             self._read_until = oldest
         unread = math.ceil(max(0, readable - self._read_until) / self._frame)
         self._read_until = max(self._read_until, readable)
-        alone = not self._company.is_there(self.position_s)
-        hits = self._decoder.read(self._window, unread, alone)
-        return [event for hit in hits for event in self._company.said(self._event(hit, started))]
+        enough = self._enough()
+        hits = self._decoder.read(self._window, unread, enough)
+        return [event for hit in hits for event in self._company.said(self._event(hit, started), enough)]
+
+    def _enough(self) -> float:
+        """How sure a word must be to be said now."""
+        if self._company.is_there(self.position_s):
+            return self.recogniser.running_threshold
+        if self._surroundings.are_loud:
+            return self.recogniser.noisy_threshold
+        return self.recogniser.lone_threshold
 
     def _event(self, hit: Hit, started: float) -> WordEvent:
         levels = powers(self._window, self._rate)

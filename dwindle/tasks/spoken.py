@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -71,9 +71,9 @@ class SpokenWords(Task):
         name: str,
         labels: tuple[str, ...],
         load: Callable[[], SpokenData],
-        lone_threshold: float | None = None,  # of running speech, for words that are mostly said several at a time
+        stricter: Mapping[str, float] | None = None,  # thresholds of running speech that are not as any other word's
     ) -> None:
-        self.name, self.labels, self.load, self.lone_threshold = name, labels, load, lone_threshold
+        self.name, self.labels, self.load, self.stricter = name, labels, load, stricter or {}
         self.class_numbers = {label: number for number, label in enumerate(labels)}
 
     @cached_property
@@ -194,7 +194,7 @@ class SpokenWords(Task):
             "sample_rate": str(SAMPLE_RATE),
             "window_samples": str(WINDOW_SAMPLES),
             "threshold": f"{math.floor(1e6 * threshold) / 1e6:.6f}",  # up would refuse the word that set it
-            **({} if self.lone_threshold is None else {"lone_threshold": str(self.lone_threshold)}),
+            **{name: str(value) for name, value in self.stricter.items()},
             "peak_after_start_ms": f"{peak.after_start_ms:.0f}",
             "peak_before_end_ms": f"{peak.before_end_ms:.0f}",
             "corpora": json.dumps(list(corpora)),

@@ -23,7 +23,8 @@ from dwindle.tasks.task import TaskOptions
 LABELS = (*"0123456789", REJECT)
 CORPORA = ("fsdd", "speech_commands", "negatives", "voices")
 NOISE_LEVELS_DB = (20, 10, 0)
-LONE_THRESHOLD = 0.7  # who says digits says several; a cough that sounds like one is alone
+# who says digits says several; a cough that sounds like one is alone, and often amid other noise
+STRICTER = {"lone_threshold": 0.7, "noisy_threshold": 0.9}
 
 
 def open_task(options: TaskOptions) -> SpokenWords:
@@ -33,7 +34,7 @@ def open_task(options: TaskOptions) -> SpokenWords:
         raise UsageError(f"unknown corpus {unknown[0]!r}: choose from {', '.join(CORPORA)}")
     if options.words_dir:
         raise UsageError("--words_dir belongs to --task own_words")
-    return SpokenWords("spoken_digits", LABELS, lambda: _load(options, chosen), LONE_THRESHOLD)
+    return SpokenWords("spoken_digits", LABELS, lambda: _load(options, chosen), STRICTER)
 
 
 def _load(options: TaskOptions, chosen: tuple[str, ...]) -> SpokenData:
