@@ -53,6 +53,7 @@ def results(found: Measurements) -> str:
         "intervals.\n"
         "Sizes are those of ONNX files, or of the checkpoint where there is none. Time is that of ONNX Runtime\n"
         f"for one second of sound: median, one thread{machine(found)}; differences below a tenth are chance.\n"
+        "What ships was timed in another run than the rows above it, on a machine whose speed changes.\n"
         "Where no time stands none was taken, or on another processor, or for an earlier release.",
         running_text(found),
         "The figures that were promised, and ours:",
