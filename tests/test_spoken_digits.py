@@ -20,6 +20,7 @@ from dwindle.errors import UsageError, UserError
 from dwindle.runtime.recogniser import RUNNING_THRESHOLD
 from dwindle.tasks import TaskOptions, open_task
 from dwindle.tasks.spoken import (
+    BURSTS,
     CLIPS_PER_STRING,
     JUST_SAID_SHARE,
     JUST_SAID_WINDOW,
@@ -197,6 +198,16 @@ def test_some_batches_are_as_short_as_what_a_listener_judges(tiny):
     assert 0 < short.mean() < 2 * JUST_SAID_SHARE
     shortest, longest = JUST_SAID_WINDOW
     assert ((shortest - 0.01 < seconds[short]) & (seconds[short] < longest + 0.01)).all()
+
+
+def test_noises_are_mostly_heard_as_bursts(tiny):
+    """The recording has no pause, so what stands between silences was cut out of it."""
+    task = opened(tiny, "fsdd")
+    noise = next(iter(task.strings.noises.indices))
+    torch.manual_seed(0)
+    audio = task._batch([noise] * 100)["audio"]
+    burst = (audio == 0).float().mean(dim=1) > 0.02
+    assert burst.float().mean() == pytest.approx(BURSTS, abs=0.15)
 
 
 def test_a_teacher_is_not_asked_about_what_was_made_up(tiny):

@@ -13,6 +13,7 @@ from dwindle.audio.corpora import REJECT, Clip
 from dwindle.audio.store import FULL_SCALE, ClipStore
 from dwindle.audio.strings import (
     BACKWARDS_SHARE,
+    BURST_SHARE,
     CROWDED_SHARE,
     JUST_SAID_TAIL_SAMPLES,
     LEVEL_SPREAD_DB,
@@ -133,6 +134,35 @@ def test_noise_alone_spells_nothing_and_fills_its_string():
     assert (peaks_hz > 1.1 * HZ["high"]).all()  # recorded noise, faster or slower, not a word
     assert peaks_hz.std() > 100
     assert (np.abs(strings.audio[nobody][:, -400:]).max(axis=1) > 0.01).all()
+
+
+def test_bursts_stand_between_words_and_spell_nothing():
+    """A noise of 3 kHz, faster or slower, and words of 500 Hz."""
+    words = [("low", "anna", "words", 0.3), (REJECT, "hum", "noise", 0.5)]
+    strings = StringMaker(store(*words), CLASSES, WINDOW).draw(400, np.random.default_rng(6))
+    said = strings.lengths > 0
+    spectrum = np.abs(np.fft.rfft(strings.audio[said]))
+    high = np.arange(spectrum.shape[1]) * SAMPLE_RATE / strings.audio.shape[1] > 1_200
+    burst = spectrum[:, high].max(axis=1) > 0.1 * spectrum.max()
+    chance = 1 - (1 - BURST_SHARE) ** strings.lengths[said].mean()
+    assert burst.mean() == pytest.approx(chance, abs=0.12)
+    for row, length in zip(strings.spelling[said], strings.lengths[said], strict=True):
+        assert (row[:length] == CLASSES["low"]).all()
+    quiet = ~burst & (strings.lengths[said] == 1)
+    assert quiet.any()
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32), just_said=st.booleans())
+def test_a_burst_stands_where_a_word_would(seed, just_said):
+    maker = StringMaker(store(*WORDS), CLASSES, WINDOW)
+    samples = SAMPLE_RATE * 3 // 4
+    audio = maker.burst(samples, np.random.default_rng(seed), just_said)
+    heard = np.flatnonzero(np.abs(audio) > 0.005)
+    assert audio.shape == (samples,)
+    assert len(heard)
+    if just_said:
+        assert heard[-1] >= samples - JUST_SAID_TAIL_SAMPLES[1] - 400
 
 
 @settings(max_examples=30)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.corpora import HISS, REJECT
+from dwindle.audio.corpora import REJECT
+from dwindle.audio.noises import NOT_SPOKEN, Noises
 from dwindle.audio.speech_edges import loud_edges
 from dwindle.audio.store import FULL_SCALE, ClipStore
 
@@ -27,9 +28,10 @@ BACKWARDS_SHARE = 0.4  # of the made-up ones are played backwards
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
 CARELESS_DB = (12.0, 28.0)  # a trimmer that knows only levels drops what lies so far below the loudest
 PHRASE_SHARE = 0.3  # strings that a synthetic voice said in one breath
-NO_VOICES = ("noise", HISS)
 NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
-NOISE_SPEEDS = (0.6, 1.6)  # of the recording's: few babies cry in the corpora
+BURSTS_SHARE = 0.6  # of those are sudden sounds over a faint background ...
+FAINT_DB = (-40.0, -6.0)  # ... relative to what it is otherwise
+BURST_SHARE = 0.1  # before so many words bursts a sound that spells nothing
 SHORTEST_WINDOW_SHARE = 0.45  # a listener's window is shorter than a string; each batch draws its own length
 CUT_SHARE = 0.5  # of the strings end soon after a word, as a listener hears it who has not heard what follows
 LONGEST_TAIL_SAMPLES = SAMPLE_RATE * 150 // 1000
@@ -70,12 +72,12 @@ class StringMaker:
         self.by_speaker: dict[str, list[int]] = defaultdict(list)
         self.real_others: list[int] = []
         self.synthetic_others: list[int] = []
-        self.noises = [index for index, clip in enumerate(store.clips) if clip.corpus in NO_VOICES]
+        self.noises = Noises(store)
         for index in np.flatnonzero(spoken_samples >= SHORTEST_WORD_SAMPLES).tolist():
             clip = store.clips[index]
             is_word = clip.label != REJECT
             longest = LONGEST_WORD_SAMPLES if is_word else LONGEST_OTHER_SAMPLES
-            if clip.corpus in NO_VOICES or spoken_samples[index] > longest:
+            if clip.corpus in NOT_SPOKEN or spoken_samples[index] > longest:
                 continue
             others_like_it = self.synthetic_others if clip.corpus == "voices" else self.real_others
             (self.by_speaker[clip.speaker] if is_word else others_like_it).append(index)
@@ -97,7 +99,7 @@ class StringMaker:
         fitting = int(np.searchsorted(self.phrase_samples, samples, side="right"))
         for row in range(count):
             if self.noises and rng.random() < NOISE_SHARE:
-                audio[row] = self._noise(samples, rng)
+                audio[row] = self._nobody(samples, rng)
                 continue
             if fitting and rng.random() < PHRASE_SHARE:
                 said, ends = self._quote(audio[row], int(self.phrase_order[rng.integers(fitting)]), rng)
@@ -125,6 +127,8 @@ class StringMaker:
         while len(said) < wanted:
             if rng.random() > ONE_VOICE_SHARE:
                 speaker = self._speaker(rng)
+            if self.noises and rng.random() < BURST_SHARE:
+                position = self._lay_burst(audio, position, rng)
             is_other = (self.has_others or self.can_make_up) and rng.random() < OTHER_WORD_SHARE
             if is_other and self.can_make_up and (not self.has_others or rng.random() < MADE_UP_SHARE):
                 label, word = REJECT, self._made_up(rng)
@@ -150,17 +154,21 @@ class StringMaker:
         said = [self.class_numbers[label] for label in self.phrases.clips[index].label.split()]
         return said, [start + len(phrase)] * len(said)
 
-    def _noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
-        """Two recorded noises at once, one of them fainter."""
-        return self._one_noise(samples, rng) + rng.random() * self._one_noise(samples, rng)
+    def _nobody(self, samples: int, rng: np.random.Generator) -> np.ndarray:
+        """A background, or a faint one with sounds that burst out of it."""
+        audio = _at_level(self.noises.background(samples, rng), LEVEL)
+        if rng.random() < BURSTS_SHARE:
+            audio *= 10 ** (rng.uniform(*FAINT_DB) / 20)
+            position = int(rng.integers(SAMPLE_RATE // 2))
+            while position < samples:
+                position = self._lay_burst(audio, position, rng)
+        return audio
 
-    def _one_noise(self, samples: int, rng: np.random.Generator) -> np.ndarray:
-        """A stretch of a recording, whose windows stand side by side in the store, faster or slower than it was."""
-        first = int(rng.integers(len(self.noises)))
-        following = self.noises[first : first + MOST_WORDS]
-        noise = np.concatenate([self.store.whole(index) for index in following])
-        times = np.arange(samples) * rng.uniform(*NOISE_SPEEDS) % (len(noise) - 1)
-        return _at_level(np.interp(times, np.arange(len(noise)), noise).astype(np.float32), LEVEL)
+    def _lay_burst(self, audio: np.ndarray, position: int, rng: np.random.Generator) -> int:
+        """Add a sudden sound; returns where the next sound may stand."""
+        burst = self._burst(rng)
+        _lay(audio, burst, position)
+        return position + len(burst) + int(rng.integers(-OVERLAP_SAMPLES, WIDEST_GAP_SAMPLES))
 
     def made_up(self, samples: int, rng: np.random.Generator) -> np.ndarray:
         """One word that nobody says, anywhere in a window."""
@@ -188,6 +196,15 @@ class StringMaker:
         _lay(audio, word, end - len(word))
         if rng.random() < CROWDED_SHARE:
             self._surround(audio, end - len(word), end, rng)
+        return audio / FULL_SCALE
+
+    def burst(self, samples: int, rng: np.random.Generator, just_said: bool) -> np.ndarray:
+        """A sneeze, a bark, a slam: where a word would stand."""
+        burst = self._burst(rng)
+        if not just_said:
+            return _anywhere(burst, samples, rng)
+        audio = np.zeros(samples, np.float32)
+        _lay(audio, burst, samples - int(rng.integers(*JUST_SAID_TAIL_SAMPLES)) - len(burst))
         return audio / FULL_SCALE
 
     def _surround(self, audio: np.ndarray, start: int, end: int, rng: np.random.Generator) -> None:
@@ -223,8 +240,14 @@ class StringMaker:
 
     def _levelled(self, index: int, rng: np.random.Generator) -> np.ndarray:
         """One word at about the level of all others."""
-        wanted = LEVEL * 10 ** (rng.uniform(-LEVEL_SPREAD_DB, LEVEL_SPREAD_DB) / 20)
-        return _faded(_at_level(self.store.spoken(index).astype(np.float32), wanted))
+        return _at_drawn_level(self.store.spoken(index).astype(np.float32), rng)
+
+    def _burst(self, rng: np.random.Generator) -> np.ndarray:
+        return _at_drawn_level(self.noises.burst(rng), rng)
+
+
+def _at_drawn_level(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _faded(_at_level(samples, LEVEL * 10 ** (rng.uniform(-LEVEL_SPREAD_DB, LEVEL_SPREAD_DB) / 20)))
 
 
 def _at_level(samples: np.ndarray, level: float) -> np.ndarray:

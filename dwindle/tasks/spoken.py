@@ -32,6 +32,7 @@ STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
 SHIFT_SAMPLES = SAMPLE_RATE // 10
 JUST_SAID_SHARE = 0.25  # of the batches hold words as running speech has them judged
 JUST_SAID_WINDOW = (0.4, 0.75)  # of a second: a listener does not wait for more
+BURSTS = 0.85  # of the recordings without a voice are heard as a moment of one; the others fill the window
 WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second
 STRING_SAMPLES = SAMPLE_RATE * 9 // 4
 CHANGES = {"none": 0.60, "crowded": 0.25, "closely cut": 0.12, "made up": 0.03}  # shares of the words in training
@@ -45,7 +46,8 @@ OTHER_LICENCES = {  # of what nobody fetches
     "noise": "CC BY",
     "own_words": "of the recordings",
 }
-REPEATED = {"other_words": 5, "wake_words": 2, "fsdd": 2}  # in an epoch: few real voices say none of the words
+# in an epoch: few real voices say none of the words, and few noises are like them
+REPEATED = {"other_words": 5, "wake_words": 2, "fsdd": 2, "noise": 8}
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ class SpokenWords(Task):
         targets, made_up = self.targets[indices], np.zeros(len(indices), bool)
         changes = rng.choice(list(CHANGES), len(indices), p=list(CHANGES.values()))
         for row, (index, change) in enumerate(zip(indices, changes, strict=True)):
+            if index in self.strings.noises.indices and rng.random() < BURSTS:
+                audio[row] = self.strings.burst(samples, rng, just_said)
             if index not in self.strings.words:
                 continue
             if just_said and change in ("none", "crowded"):
