@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dwindle.audio import WINDOW_SAMPLES, corpora
+from dwindle.audio.accents import foreign_voices
 from dwindle.audio.augment import hiss_recordings, mixed_at
 from dwindle.audio.corpora import HISS, REJECT, TRAIN, Clip
 from dwindle.audio.store import ClipStore, open_store, store_of_voices
@@ -16,6 +17,7 @@ from dwindle.audio.vocabulary import COMMON_WORDS, CONFUSABLE_WORDS, DIGIT_WORDS
 from dwindle.audio.voices import synthesise
 
 VOICES_PER_DIGIT = 300
+VOICES_PER_FOREIGN_DIGIT = 30  # in each language
 VOICES_PER_CONFUSABLE_WORD = 12
 VOICES_PER_OTHER_WORD = 4
 PHRASES = 6_000
@@ -68,7 +70,8 @@ def digit_voices(seed: int) -> ClipStore:
     digits = synthesise(DIGIT_WORDS, VOICES_PER_DIGIT, seed)
     confusable = synthesise(CONFUSABLE_WORDS, VOICES_PER_CONFUSABLE_WORD, seed)
     others = synthesise(EVERYDAY_WORDS + COMMON_WORDS, VOICES_PER_OTHER_WORD, seed)
-    return store_of_voices([*digits, *confusable, *others], LABELS)
+    foreign = foreign_voices(VOICES_PER_FOREIGN_DIGIT, seed)
+    return store_of_voices([*digits, *confusable, *others, *foreign], LABELS)
 
 
 def digit_phrases(seed: int) -> ClipStore:

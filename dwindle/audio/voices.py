@@ -97,7 +97,11 @@ def synthesise(words: Sequence[str], per_word: int, seed: int = 0, cache: Path |
         raise UsageError(f"the number of clips per word must be 1 or more, not {per_word}")
     if not words or not all(any(letter.isalnum() for letter in word) for word in words):
         raise UsageError("synthetic voices need words to speak: the list is empty or a word in it has no letters")
-    plan = draw_utterances(words, per_word, seed, installed_synthesisers())
+    return spoken_or_kept(draw_utterances(words, per_word, seed, installed_synthesisers()), cache)
+
+
+def spoken_or_kept(plan: Sequence[Utterance], cache: Path | None = None) -> list[SpokenClip]:
+    """Every utterance said, in order; from the cache where this very plan was spoken before."""
     recipe = json.dumps([RECIPE_VERSION, SAMPLE_RATE, [astuple(utterance) for utterance in plan]])
     folder = Path(cache) if cache else cache_directory()
     path = folder / f"voices-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}.npz"
@@ -133,16 +137,26 @@ def draw_utterances(words: Sequence[str], per_word: int, seed: int, synthesisers
 
 def _draw(word: str, rng: np.random.Generator, synthesisers: Sequence[str]) -> Utterance:
     use_flite = "flite" in synthesisers and (len(synthesisers) == 1 or rng.random() < FLITE_SHARE)
-    ending = str(rng.choice(ENDINGS, p=ENDING_ODDS))
+    ending = drawn_ending(rng)
     if use_flite:
         voice = str(rng.choice(FLITE_VOICES))
         stretch = round(float(np.exp(rng.uniform(np.log(0.7), np.log(1.3)))), 3)
         return Utterance(word, "flite", voice, stretch, int(rng.integers(*FLITE_PITCH_HZ[voice])), ending)
     odds = np.array(list(ESPEAK_ACCENTS.values()), float)
     accent = rng.choice(list(ESPEAK_ACCENTS), p=odds / odds.sum())
+    return drawn_espeak(word, accent, ending, rng)
+
+
+def drawn_espeak(word: str, language: str, ending: str, rng: np.random.Generator) -> Utterance:
+    """One of espeak-ng's speakers of that language or accent, at some speed and pitch."""
     words_per_minute = round(float(np.exp(rng.uniform(np.log(110), np.log(220)))))
-    voice = f"{accent}+{rng.choice(ESPEAK_VARIANTS)}"
+    voice = f"{language}+{rng.choice(ESPEAK_VARIANTS)}"
     return Utterance(word, "espeak-ng", voice, words_per_minute, int(rng.integers(15, 86)), ending)
+
+
+def drawn_ending(rng: np.random.Generator) -> str:
+    """How the melody ends."""
+    return str(rng.choice(ENDINGS, p=ENDING_ODDS))
 
 
 def speak(utterance: Utterance) -> SpokenClip:

@@ -1,0 +1,45 @@
+"""English as a foreign language: who says it, what it is called, and that the digits sound like digits."""
+
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from dwindle.audio import accents, voices
+from dwindle.audio.accents import SPELLED, foreign_voices
+from dwindle.audio.vocabulary import DIGIT_WORDS, EVERYDAY_WORDS
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch, synthesisers):
+    monkeypatch.setenv("DWINDLE_CACHE", str(tmp_path))
+
+
+@pytest.fixture
+def two_languages(monkeypatch):
+    monkeypatch.setattr(accents, "SPELLED", {name: SPELLED[name] for name in ("de", "pl")})
+    monkeypatch.setattr(accents, "EVERYDAY_WORDS", EVERYDAY_WORDS[:3])
+
+
+def test_every_language_has_a_spelling_of_each_digit():
+    assert all(len(spelled.split()) == len(DIGIT_WORDS) for spelled in SPELLED.values())
+
+
+def test_digits_are_called_what_they_are_in_every_language(two_languages):
+    clips = foreign_voices(2, seed=0)
+    assert Counter(clip.word for clip in clips) == dict.fromkeys(DIGIT_WORDS, 4) | dict.fromkeys(EVERYDAY_WORDS[:3], 2)
+    assert {clip.voice.partition("+")[0] for clip in clips} == {"espeak-ng:de", "espeak-ng:pl"}
+    assert all(0.1 < len(clip.samples) / voices.SAMPLE_RATE < 2 for clip in clips)
+
+
+def test_the_same_voices_come_again_and_another_seed_brings_others(two_languages):
+    first, again, other = (foreign_voices(1, seed) for seed in (0, 0, 1))
+    for mine, theirs in zip(first, again, strict=True):
+        np.testing.assert_array_equal(mine.samples, theirs.samples)
+    assert [clip.voice for clip in first] != [clip.voice for clip in other]
+
+
+def test_without_espeak_nobody_has_an_accent(two_languages, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == "flite" else None)
+    assert foreign_voices(1, seed=0) == []
