@@ -48,8 +48,10 @@ pipeline: .venv/installed  ## every stage in order, small settings, from whateve
 release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
 	for seed in $(SEEDS); do \
 	    $(TRAIN) $(DATA_FLAG) $(ALONE) --seed $$seed --output_dir artifacts/alone-$$seed --resume || exit; done
-	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 16 --lr 0.0012 \
-	    --start_from $(BEST_IN_STREAMS) --resume
+	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 24 --lr 0.0012 \
+	    --start_from $(BEST_IN_STREAMS) --output_dir artifacts/first --resume
+	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 20 --lr 0.0012 \
+	    --start_from artifacts/first/student.pt --resume
 	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
 	    --one_shot --sweep --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
 	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
