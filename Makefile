@@ -9,7 +9,9 @@ FULL := .venv/bin/python
 LIGHT := .venv-demo/bin/python
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 TRAIN := $(FULL) -m dwindle.launch train_distill.py
-DATA_FLAG := $(if $(DATA),--data_dir $(DATA))
+ifneq ($(DATA),)
+export DWINDLE_DATA := $(DATA)
+endif
 # the release's teacher is the mean of students that differ in their seed
 SEEDS := 0 1 2
 TEACHERS := $(SEEDS:%=artifacts/alone-%/student.pt)
@@ -40,30 +42,30 @@ test: .venv/installed  ## install everything, check the style, run every test (q
 	$(FULL) -m pytest -n $(CORES) --dist loadfile $(wildcard test_components.py) tests $(PYTEST_FLAGS)
 
 pipeline: .venv/installed  ## every stage in order, small settings, from whatever data there is
-	$(TRAIN) $(DATA_FLAG) --epochs 10 --temperature 4.0 --alpha 0.7
-	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --steps 4
-	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark
+	$(TRAIN) --epochs 10 --temperature 4.0 --alpha 0.7
+	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --steps 4
+	$(FULL) export_models.py --output_dir artifacts --benchmark
 	$(FULL) infer.py samples/
 
 release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
 	for seed in $(SEEDS); do \
-	    $(TRAIN) $(DATA_FLAG) $(ALONE) --seed $$seed --output_dir artifacts/alone-$$seed --resume || exit; done
-	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 24 --lr 0.0012 \
+	    $(TRAIN) $(ALONE) --seed $$seed --output_dir artifacts/alone-$$seed --resume || exit; done
+	$(TRAIN) $(DISTILLED) --teacher $(TEACHERS) --epochs 24 --lr 0.0012 \
 	    --start_from $(BEST_IN_STREAMS) --output_dir artifacts/first --resume
-	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher $(TEACHERS) --epochs 20 --lr 0.0012 \
+	$(TRAIN) $(DISTILLED) --teacher $(TEACHERS) --epochs 20 --lr 0.0012 \
 	    --start_from artifacts/first/student.pt --resume
-	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
+	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
 	    --one_shot --sweep --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
-	$(TRAIN) $(DATA_FLAG) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
+	$(TRAIN) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
 	    --output_dir artifacts/width-24 --resume
-	$(FULL) prune_and_quantize.py $(DATA_FLAG) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
+	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
 	    --teacher artifacts/student.pt --output_dir artifacts/width-24 --resume
-	$(FULL) export_models.py $(DATA_FLAG) --output_dir artifacts --benchmark --pt2
-	$(FULL) -m bench.streaming $(DATA_FLAG) --output logs/streaming.json
+	$(FULL) export_models.py --output_dir artifacts --benchmark --pt2
+	$(FULL) -m bench.streaming --output logs/streaming.json
 	$(MAKE) report
 
 report: .venv/installed  ## draw the figures and the README's table from artifacts/results.json
-	$(if $(DATA)$(wildcard data),$(FULL) bench/answers.py $(DATA_FLAG))
+	$(if $(DATA)$(wildcard data),$(FULL) bench/answers.py)
 	$(FULL) notebooks/experiments.py
 	$(FULL) notebooks/readme_tables.py
 	$(FULL) notebooks/model_card.py

@@ -49,7 +49,7 @@ from dwindle.cores import processor, usable_cores
 from dwindle.engine import Engine, first_output
 from dwindle.errors import UserError, describe_os_error, run, sigterm_as_interruption
 from dwindle.files import sha256_of, write_json
-from dwindle.results import load_results, record
+from dwindle.results import load_or_begin, record
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, task_of
 from dwindle.tasks.task import Task
@@ -65,8 +65,7 @@ def main() -> None:
     if arguments.executorch:
         imported("executorch.exir", EXECUTORCH_REMEDY)  # before the work, not after
     folder = Path(arguments.output_dir)
-    if (folder / "results.json").is_file():
-        load_results(folder / "results.json")  # likewise
+    load_or_begin(folder / "results.json", arguments.task)  # likewise
     checkpoint_path = chosen_checkpoint(arguments.checkpoint, folder)
     checkpoint = load_checkpoint(checkpoint_path, arguments.task)
     quantised = None if arguments.float_only else matching_quantised(arguments.quantized, checkpoint_path)

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from dwindle.audio.corpora import sound_files
 from dwindle.errors import UserError, quiet_sound_libraries, run
 from dwindle.file_listener import Settings, answers, error_row, native_blocks
-from dwindle.flags import positive_int
+from dwindle.flags import pcm_rate, positive_int
 from dwindle.manifest import as_table, read_manifest, score
 from dwindle.runtime.display import Display
 from dwindle.runtime.live import listen
@@ -42,11 +42,14 @@ def recognise(settings: Settings, inputs: Sequence[str], workers: int, as_json: 
     paths, failed = [], 0
     for name in inputs:
         is_folder = os.path.isdir(name)  # noqa: PTH112 - Path's own raises where a name is too long
-        found = [str(path) for path in sound_files(Path(name))] if is_folder else [name]
-        if not found:
+        try:
+            found = [str(path) for path in sound_files(Path(name))] if is_folder else [name]
+            if not found:
+                raise UserError("no sound files in this folder")
+            paths += found
+        except (UserError, OSError) as error:
             failed += 1
-            print_row({"file": name, "error": "no sound files in this folder"}, as_json)
-        paths += found
+            print_row(error_row(name, error), as_json)
     for row in answers(settings, paths, workers):
         failed += "error" in row
         with tqdm.external_write_mode():  # the bar steps aside
@@ -91,12 +94,14 @@ def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.stream:
         blocks, rate = native_blocks(arguments.stream)
         try:
-            listen(Player(blocks, rate, arguments.realtime), inference, display)
+            interrupted = listen(Player(blocks, rate, arguments.realtime), inference, display)
         except BrokenPipeError:
             raise
         except (UserError, OSError) as error:
             print_row(error_row(arguments.stream, error), arguments.json)
             return 1
+        if interrupted:  # sound that has no end is ended so; a file has one, and was not heard to it
+            raise KeyboardInterrupt
     elif arguments.inputs == ["-"]:
         if sys.stdin is None:
             raise UserError("standard input is closed: arecord -f S16_LE -r 16000 | python infer.py -")
@@ -146,7 +151,7 @@ def parsed_arguments() -> argparse.Namespace:
     live = parser.add_argument_group("live sound")
     live.add_argument("--device", help="microphone: its number or part of its name")
     live.add_argument("--realtime", action="store_true", help="with --stream: at the speed of a clock on the wall")
-    live.add_argument("--rate", type=positive_int, help="of raw PCM without a header (default 16000 Hz)")
+    live.add_argument("--rate", type=pcm_rate, help="of raw PCM without a header (default 16000 Hz)")
     deciding = parser.add_argument_group("deciding")
     deciding.add_argument("--isolated", action="store_true", help="one answer per clip: a digit, or none")
     deciding.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="an exported ONNX file")
@@ -158,7 +163,11 @@ def parsed_arguments() -> argparse.Namespace:
     )
     deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
     running = parser.add_argument_group("running")
-    running.add_argument("--json", action="store_true", help="one JSON object per file, or per word of a live stream")
+    running.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object per file, or per word of a live stream (its end: so far, where it still sounds on)",
+    )
     running.add_argument("--threads", type=positive_int, default=1, help="of the network, per process (default 1)")
     running.add_argument("--workers", type=positive_int, default=1, help="processes that share the files (default 1)")
     arguments = parser.parse_args()
@@ -175,8 +184,11 @@ def parsed_arguments() -> argparse.Namespace:
         parser.error("--rate goes with -")
     if arguments.realtime and not arguments.stream:
         parser.error("--realtime goes with --stream")
-    if arguments.isolated and (arguments.mic or arguments.stream or arguments.inputs == ["-"]):
+    is_live = arguments.mic or arguments.stream or arguments.inputs == ["-"]
+    if arguments.isolated and is_live:
         parser.error("--isolated is for files: live sound has no clips")
+    if arguments.workers > 1 and is_live:
+        parser.error("--workers is for files: live sound is one stream")
     return arguments
 
 

@@ -38,7 +38,7 @@ from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
 from dwindle.flags import partial_share, positive_float, positive_int, share
-from dwindle.results import load_results, record
+from dwindle.results import load_or_begin, record
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
 from dwindle.tasks.task import Task
@@ -59,14 +59,14 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     folder = Path(arguments.output_dir)
     student_path = Path(arguments.student or folder / "student.pt")
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
-    if (folder / "results.json").is_file():
-        rows = load_results(folder / "results.json")["rows"]  # before the work, not after
-        if arguments.resume and (done := made_before(rows, folder, student_path, arguments.structured)):
-            print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
-            return done
-    teachers = teachers_of(arguments, student_path)
+    rows = load_or_begin(folder / "results.json", arguments.task)["rows"]  # before the work, not after
+    if arguments.resume and (done := made_before(rows, folder, student_path, arguments.structured)):
+        print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
+        return done
+    teachers = teachers_of(arguments, student, student_path)
+    held_out = student.held_out_speaker or arguments.hold_out_speaker
     for path in teachers:
-        refuse_who_heard(student.held_out_speaker, load_checkpoint(path, student.task), path)
+        refuse_who_heard(held_out, load_checkpoint(path, student.task), path)
     task = task_of(arguments, student)
     network = task.restored(student, student_path)
     checked(task.calibration_inputs())
@@ -90,7 +90,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
             metrics={"note": version.note},
             corpora=corpora,
             parent_sha256=sha256_of(student_path),
-            held_out_speaker=student.held_out_speaker,
+            held_out_speaker=held_out,
         ).save(folder / file)
 
     sparsity, gradually = arguments.target_sparsity, arguments.epochs_after_steps
@@ -180,11 +180,14 @@ def unpruned(checkpoint: Checkpoint, path: Path) -> Checkpoint:
     return checkpoint
 
 
-def teachers_of(arguments: argparse.Namespace, student_path: Path) -> list[Path]:
-    """Those named, else the one that stage 1 left there, else the student as it was."""
+def teachers_of(arguments: argparse.Namespace, student: Checkpoint, student_path: Path) -> list[Path]:
+    """Those named, else the one beside the student that taught it, else the student as it was."""
     if arguments.alpha == 0:
         return []
-    return [Path(path) for path in arguments.teacher or student_path.parent.glob("teacher.pt")] or [student_path]
+    if arguments.teacher:
+        return [Path(path) for path in arguments.teacher]
+    beside = student_path.parent / "teacher.pt"
+    return [beside if beside.is_file() and sha256_of(beside) == student.parent_sha256 else student_path]
 
 
 def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed: int, teachers: list[Path]) -> Workshop:
@@ -224,7 +227,10 @@ def parse_arguments() -> argparse.Namespace:
     add_task_flags(data)
     data.add_argument("--student", metavar="FILE", help="default: student.pt in --output_dir")
     data.add_argument(
-        "--teacher", nargs="+", metavar="FILE", help="default: teacher.pt beside the student, else the student itself"
+        "--teacher",
+        nargs="+",
+        metavar="FILE",
+        help="default: teacher.pt beside the student where it taught it, else the student",
     )
     how = parser.add_argument_group("how to shrink it")
     how.add_argument(

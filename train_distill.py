@@ -25,7 +25,7 @@ from dwindle.compress.training import Recipe, Trainer, reader
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
 from dwindle.flags import channels, positive_float, positive_int, share, whole_number
-from dwindle.results import record
+from dwindle.results import load_or_begin, record
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
 from dwindle.tasks.task import Task
@@ -39,6 +39,7 @@ def main() -> None:
     accelerator = start_accelerator(arguments)
     for folder in (Path(arguments.output_dir), Path(arguments.log_dir)):
         folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+    load_or_begin(Path(arguments.output_dir) / "results.json", arguments.task)  # likewise
     for path in arguments.teacher:
         load_checkpoint(path, arguments.task)  # likewise
     for path in parents_of("student", arguments):
@@ -237,6 +238,8 @@ def parse_arguments() -> argparse.Namespace:
     where.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     where.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events under --log_dir")
     arguments = parser.parse_args()
+    if arguments.teacher and arguments.alpha == 0:
+        parser.error("--alpha 0 learns from no teacher: leave out --teacher, or give it a share")
     arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
     return arguments
 

@@ -35,7 +35,7 @@ from dwindle.audio import SAMPLE_RATE
 from dwindle.audio.corpora import TEST, VALIDATION, negatives, noise
 from dwindle.audio.reading import read_audio
 from dwindle.cores import processor
-from dwindle.data import data_directory
+from dwindle.data import data_directory, require
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
 from dwindle.errors import run
 from dwindle.files import sha256_of, write_json
@@ -190,9 +190,11 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write all numbers as JSON")
     arguments = parser.parse_args()
 
+    data_dir = data_directory(arguments.data_dir)
+    for name in ("fsdd", "speech_commands"):
+        require(name, data_dir)
     recogniser = Recogniser(arguments.model, arguments.threshold)
     inference = RealTimeInference(recogniser, VoiceActivityDetector(arguments.vad, recogniser.sample_rate))
-    data_dir = data_directory(arguments.data_dir)
     made = suites(data_dir, arguments.split, 0.2 if arguments.quick else 1.0)
     report: dict[str, Any] = {
         "model_sha256": sha256_of(arguments.model),

@@ -52,7 +52,7 @@ def error_rate_interval(per_file: Sequence[Edits], seed: int = 0) -> tuple[float
     errors = np.array([one.errors for one in per_file])
     words = np.array([one.words for one in per_file])
     total, count = int(errors.sum()), max(1, int(words.sum()))
-    if total == 0 or (len(per_file) == 1 and total <= count):  # drawing these anew shows nothing
+    if total == 0 or (len(set(per_file)) == 1 and total <= count):  # drawing these anew shows nothing
         return wilson_interval(total, count)
     rng = np.random.default_rng(seed)
     draws = (rng.integers(len(per_file), size=len(per_file)) for _ in range(RESAMPLINGS))

@@ -3,6 +3,8 @@
 import argparse
 import math
 
+from dwindle.audio.reading import HIGHEST_RATE, LOWEST_RATE
+
 LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
 MOST_CHANNELS = 1024
 
@@ -11,6 +13,14 @@ def positive_int(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= LARGEST_WHOLE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def pcm_rate(text: str) -> int:
+    """Samples a second: enough for speech, and no more than any sound card gives."""
+    rate = positive_int(text)
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise argparse.ArgumentTypeError(f"{rate} Hz is not between {LOWEST_RATE} and {HIGHEST_RATE} Hz")
+    return rate
 
 
 def channels(text: str) -> int:

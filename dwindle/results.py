@@ -92,15 +92,20 @@ def validate(content: Any, name: str = "results") -> None:
         raise UserError(f"{name}: wrong at rows: two rows describe the same version")
 
 
+def load_or_begin(path: str | os.PathLike, task: str) -> dict[str, Any]:
+    """What is recorded so far; raises where that is damaged or of another task: ask before the work, not after."""
+    content = load_results(path) if Path(path).is_file() else {"format": FORMAT, "task": task, "rows": []}
+    if content["task"] != task:
+        raise UserError(f"{path}: holds results of task {content['task']!r}, not {task!r}: choose another --output_dir")
+    return content
+
+
 def record(path: str | os.PathLike, task: str, rows: list[dict[str, Any]]) -> None:
     """Add rows. What an earlier run of this stage or of a later one recorded is of another model, and goes.
 
     The file is written whole or left as it was.
     """
-    path = Path(path)
-    content = load_results(path) if path.is_file() else {"format": FORMAT, "task": task, "rows": []}
-    if content["task"] != task:
-        raise UserError(f"{path}: holds results of task {content['task']!r}, not {task!r}: choose another --output_dir")
+    content = load_or_begin(path, task)
     made_in = max(STAGES[row["stage"]] for row in rows)
     kept = [row for row in content["rows"] if STAGES[row["stage"]] < made_in]
     by_version = {row["version"]: row for row in [*kept, *rows]}

@@ -1,13 +1,15 @@
-"""English as a foreign language: who says it, what it is called, and that the digits sound like digits."""
+"""English as a foreign language: who says it, what it is called, and that training gets to hear it."""
 
+import re
 import shutil
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from dwindle.audio import accents, voices
+from dwindle.audio import accents, sets, voices
 from dwindle.audio.accents import SPELLED, foreign_voices
+from dwindle.audio.corpora import REJECT
 from dwindle.audio.vocabulary import DIGIT_WORDS, EVERYDAY_WORDS
 
 
@@ -17,7 +19,9 @@ def cache(tmp_path, monkeypatch, synthesisers):
 
 
 @pytest.fixture
-def two_languages(monkeypatch):
+def two_languages(monkeypatch, synthesisers):
+    if "espeak-ng" not in synthesisers:
+        pytest.skip("needs espeak-ng, which has the languages")
     monkeypatch.setattr(accents, "SPELLED", {name: SPELLED[name] for name in ("de", "pl")})
     monkeypatch.setattr(accents, "EVERYDAY_WORDS", EVERYDAY_WORDS[:3])
 
@@ -38,6 +42,15 @@ def test_the_same_voices_come_again_and_another_seed_brings_others(two_languages
     for mine, theirs in zip(first, again, strict=True):
         np.testing.assert_array_equal(mine.samples, theirs.samples)
     assert [clip.voice for clip in first] != [clip.voice for clip in other]
+
+
+def test_training_hears_them_say_digits_and_other_words(two_languages, monkeypatch):
+    for count in ("DIGIT", "FOREIGN_DIGIT", "CONFUSABLE_WORD", "OTHER_WORD"):
+        monkeypatch.setattr(sets, f"VOICES_PER_{count}", 1)
+    for words in ("CONFUSABLE_WORDS", "EVERYDAY_WORDS", "COMMON_WORDS"):
+        monkeypatch.setattr(sets, words, ("maybe",))
+    foreign = [clip for clip in sets.digit_voices(0).clips if re.search(r"espeak-ng:(de|pl)", clip.speaker)]
+    assert Counter(clip.label for clip in foreign) == dict.fromkeys("0123456789", 2) | {REJECT: 6}
 
 
 def test_without_espeak_nobody_has_an_accent(two_languages, monkeypatch):

@@ -59,3 +59,12 @@ def test_the_interval_of_many_files_needs_little_memory():
     error_rate_interval([Edits(n % 3 == 0, 0, 0, 4) for n in range(5_000)])
     assert tracemalloc.get_traced_memory()[1] < 3e6
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("file", [Edits(1, 0, 0, 1), Edits(0, 1, 0, 5)])
+def test_files_that_are_all_alike_leave_doubt(file):
+    """A regression: two wrong of two were wrong for certain, 100.0 to 100.0%."""
+    low, high = error_rate_interval([file] * 3)
+    rate = file.errors / file.words
+    assert low < rate - 0.1
+    assert high == pytest.approx(1.0) if rate == 1 else high > rate + 0.1

@@ -3,6 +3,7 @@
 import io
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -66,6 +67,37 @@ def test_real_time_is_the_same_but_slower(place):
     assert time.monotonic() - started > 2.7
     assert [line.split()[0] for line in live.stdout.splitlines()] == list("40922")
     assert "listened for 2.7 s" in live.stderr
+
+
+def test_ctrl_c_ends_a_file_before_its_end_and_says_so(place):
+    line = [sys.executable, "-u", ROOT / "infer.py", *options(place), "--stream", place / "string.wav", "--realtime"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(list(map(str, line)), **pipes) as process:
+        assert process.stdout.readline()[0] == "4"
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert re.search(r"listened for [012]\.\d s; words: 4", told)
+
+
+def test_ctrl_c_says_the_word_that_waited_for_company(tmp_path):
+    """A regression: a digit alone, and Ctrl-C within two seconds, was none."""
+    doubting = Recogniser(write_tone_model(tmp_path / "doubting.onnx", lone_threshold="1.0"))
+
+    class Interrupted(Player):
+        def chunks(self):
+            yield from super().chunks()
+            raise KeyboardInterrupt
+
+    told = []
+
+    class Telling(Display):
+        def word(self, event, latency_ms):
+            told.append(event.digit)
+
+    player = Interrupted([spoken("4", 0.5)], 8_000)
+    assert listen(player, RealTimeInference(doubting, VoiceActivityDetector("energy")), Telling())
+    assert told == ["4"]
 
 
 def test_pcm_on_standard_input(place):
@@ -149,6 +181,19 @@ def test_a_bad_file_down_the_live_path(place, tmp_path, content):
     done = infer(*options(place), "--stream", tmp_path / "bad.wav")
     assert done.returncode == 1
     assert "bad.wav: " in done.stderr.splitlines()[-1]
+
+
+def test_a_sound_library_that_cannot_start_is_one_line(place, tmp_path):
+    """A regression: PortAudio's own error, raised while it is imported or asked for devices, was a traceback."""
+    error = "class PortAudioError(Exception): pass\n"
+    asked = "class default: device = [0, 0]\ndef query_devices(): raise PortAudioError('no answer')\n"
+    for module in (f"{error}raise PortAudioError('no answer')\n", error + asked):
+        (tmp_path / "sounddevice.py").write_text(module, encoding="utf-8")
+        for way in ("--mic", "--list_devices"):
+            done = infer(*options(place), way, PYTHONPATH=str(tmp_path))
+            assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+            assert "no answer" in done.stderr
+            assert "check that the sound server runs" in done.stderr
 
 
 def test_a_missing_portaudio_matters_for_the_microphone_only(place, tmp_path):

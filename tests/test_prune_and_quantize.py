@@ -1,5 +1,6 @@
 """prune_and_quantize.py as a person runs it: killed and resumed, what it leaves behind, and what it refuses."""
 
+import argparse
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from tiny_corpus import QUICK, train, write_fsdd
 
 import prune_and_quantize
 from dwindle import errors
-from dwindle.checkpoint import load_checkpoint, save_tensors
+from dwindle.checkpoint import Checkpoint, load_checkpoint, save_tensors
 from dwindle.compress.graph import zero_weights
 from dwindle.compress.onnx_file import metadata_of, read_onnx
 from dwindle.cores import processor
@@ -191,3 +192,40 @@ def test_a_damaged_state_is_named(folder, tmp_path):
     done = run(tmp_path, *COMMAND, "--resume")
     assert done.returncode == 1
     assert "not a state of pruning" in complaint(done)
+
+
+def test_only_the_teacher_that_taught_the_student_is_taken_unasked(tmp_path):
+    """A regression: whatever teacher.pt another training had left beside the student helped to shrink it."""
+    student = Checkpoint("spoken_digits", ["a"], "student", "distilled", {}, {}, 0)
+    beside, own = tmp_path / "teacher.pt", tmp_path / "student.pt"
+    unasked, asked = argparse.Namespace(alpha=0.7, teacher=None), argparse.Namespace(alpha=0.7, teacher=["other.pt"])
+    assert prune_and_quantize.teachers_of(unasked, student, own) == [own]
+    student.parent_sha256 = Checkpoint("spoken_digits", ["a"], "teacher", "trained", {}, {}, 0).save(beside)
+    assert prune_and_quantize.teachers_of(unasked, student, own) == [beside]
+    assert prune_and_quantize.teachers_of(asked, student, own) == [Path("other.pt")]
+    Checkpoint("spoken_digits", ["a"], "teacher", "trained", {}, {}, seed=1).save(beside)
+    assert prune_and_quantize.teachers_of(unasked, student, own) == [own]
+
+
+def test_a_teacher_who_heard_the_voice_that_only_this_stage_holds_out_is_refused(folder, tmp_path):
+    student = load_checkpoint(folder / "artifacts/student.pt")
+    student.corpora = ["hiss"]  # of FSDD it heard nobody, so it holds nobody out
+    student.save(tmp_path / "student.pt")
+    theirs = ("--student", tmp_path / "student.pt", "--hold_out_speaker", "theo")
+    done = run(folder, *COMMAND, *theirs, "--teacher", "artifacts/student.pt", "--output_dir", tmp_path)
+    assert done.returncode == 2
+    assert "has heard theo, who is held out" in complaint(done)
+
+
+@pytest.mark.parametrize("script", ["train_distill.py", "prune_and_quantize.py", "export_models.py"])
+def test_a_folder_with_results_of_another_task_is_refused_before_the_work(folder, tmp_path, script):
+    """A regression: found out after the training, when the student of the other task was written over."""
+    content = {"format": "dwindle-results-1", "task": "own_words", "rows": []}
+    (tmp_path / "results.json").write_text(json.dumps(content))
+    (tmp_path / "student.pt").write_bytes((folder / "artifacts/student.pt").read_bytes())
+    flags = ("--data_dir", "data", "--corpora", "fsdd", "--output_dir", tmp_path)
+    done = run_script(folder, script, *flags)
+    assert done.returncode == 1
+    assert "holds results of task 'own_words', not 'spoken_digits'" in complaint(done)
+    assert sha256_of(tmp_path / "student.pt") == sha256_of(folder / "artifacts/student.pt")
+    assert sorted(os.listdir(tmp_path)) == ["results.json", "student.pt"]

@@ -3,9 +3,11 @@
 import threading
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dwindle.runtime.microphone import Device, Microphone, MicrophoneError
 from dwindle.runtime.ring import SampleRing
 
 CAPACITY = 50
@@ -67,3 +69,22 @@ def ring_read_seconds(ring: SampleRing, timeout_s: float) -> float:
     before = ring.seconds_captured(1)
     assert len(ring.read(timeout_s)) == 0
     return ring.seconds_captured(1) - before
+
+
+def test_a_microphone_is_heard_again_after_this_program_slept():
+    """A regression: after Ctrl-Z and fg it was unplugged, for the wait had ended before sound could come."""
+    microphone = object.__new__(Microphone)
+    microphone.device = Device(0, "desk", 1, 8_000, True)
+    sound, nothing = np.ones((80, 1), np.float32), np.zeros((0, 1), np.float32)
+
+    class Sleepy:
+        reads = iter([sound, nothing, sound, nothing, nothing])
+
+        def read(self, timeout_s: float) -> np.ndarray:
+            return next(self.reads)
+
+    microphone._ring = Sleepy()
+    chunks = microphone.chunks()
+    assert [len(next(chunks)), len(next(chunks))] == [80, 80]
+    with pytest.raises(MicrophoneError, match="'desk' delivers no sound any more"):
+        next(chunks)

@@ -51,6 +51,14 @@ def test_times_are_those_of_the_words(recogniser, gap_s):
         assert event.emitted_s < start_s + 0.4
 
 
+def test_a_word_ends_though_noise_sounds_on(recogniser):
+    """A regression: it lasted until the rain did."""
+    rain = 0.03 * np.random.default_rng(0).standard_normal(8 * 8_000).astype(np.float32)
+    (event,) = heard(recogniser, np.concatenate([silence(0.5), tone(3), rain]))
+    assert event.digit == "3"
+    assert 0.75 < event.end_s < 1.5
+
+
 def test_a_model_that_names_words_early_is_given_time_to_hear_more(tmp_path):
     """However training has laid its peaks, words are answered at about the same time before their end."""
     read_ahead = {}

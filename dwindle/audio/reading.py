@@ -14,7 +14,7 @@ from dwindle.audio import SAMPLE_RATE
 from dwindle.errors import UserError
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
-PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown"
+PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown", as programs that write to pipes mean
 UNSTATED_FRAMES = 2**62  # likewise; libsndfile cannot decode such a FLAC file
 LONGEST_WHOLE_S = 600  # a longer file is streamed, so that memory stays bounded
 

@@ -56,7 +56,7 @@ class FrameDecoder:
     def read(self, window: np.ndarray, unread: int, enough: float) -> list[Hit]:
         """The words in the newest sound, after one more hop; so many of its frames are unread.
 
-        A word is read again until it is sure enough, or for as long as words may be in doubt.
+        A word is read again until it is sure enough, for as long as words may be in doubt, or until another begins.
         """
         frames = self._recogniser.frames(window, self.oldest_doubt_frames + unread)
         hits = []

@@ -1,7 +1,6 @@
 """Listening: sound as it comes, words as they are understood."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
@@ -24,8 +23,8 @@ class Source(Protocol):
     def seconds_captured(self) -> float: ...
 
 
-def listen(source: Source, inference: RealTimeInference, display: Display) -> None:
-    """Until the source ends or fails, or Ctrl-C; the summary is shown in every case."""
+def listen(source: Source, inference: RealTimeInference, display: Display) -> bool:
+    """Until the source ends or fails, or Ctrl-C; whether it was that. The summary is shown in every case."""
     processor = AudioProcessor(source.rate, inference.recogniser.sample_rate)
 
     def show(events: list[WordEvent]) -> None:
@@ -33,11 +32,15 @@ def listen(source: Source, inference: RealTimeInference, display: Display) -> No
             waited_ms = (source.seconds_captured() - event.end_s) * 1000
             display.word(event, max(waited_ms, event.latency_ms))
 
+    interrupted = False
     try:
-        with suppress(KeyboardInterrupt):  # how a person ends it
+        try:
             for chunk in source.chunks():
                 show(inference.process(processor.process(chunk)))
                 display.state(processor, inference.voice_active, source.overflows, source.samples_lost)
-            show(inference.process(processor.finish()) + inference.finish())
+        except KeyboardInterrupt:  # how a person ends it
+            interrupted = True
+        show(inference.process(processor.finish()) + inference.finish())
     finally:
         display.summary(processor.seconds_heard, source.overflows, source.samples_lost)
+    return interrupted

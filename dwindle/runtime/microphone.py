@@ -14,8 +14,10 @@ from dwindle.runtime.ring import SampleRing
 
 RING_S = 5.0  # how far the worker may fall behind before sound is lost
 BLOCK_S = 0.01
-GONE_AFTER_S = 2.0  # a device that delivers nothing for so long is not there any more
+GONE_AFTER_S = 2.0  # a device that delivers nothing for so long is not there any more ...
+AWAKE_AFTER_S = 0.5  # ... unless this program itself slept (Ctrl-Z, a closed lid): sound then comes within this time
 CLOSE_TIMEOUT_S = 1.0
+ASK_SOUND_SERVER = "check that the sound server runs"
 
 
 class MicrophoneError(UserError):
@@ -46,9 +48,9 @@ class Microphone:
     def __enter__(self) -> "Microphone":
         problems = []
         for channels in dict.fromkeys((1, min(2, self.device.channels))):  # some cards refuse mono
-            self._ring = SampleRing(round(RING_S * self.rate), channels)
+            self._ring, opened = SampleRing(round(RING_S * self.rate), channels), None
             try:
-                self._stream = self._sounddevice.InputStream(
+                opened = self._sounddevice.InputStream(
                     samplerate=self.rate,
                     device=self.device.index,
                     channels=channels,
@@ -57,11 +59,13 @@ class Microphone:
                     latency="low",
                     callback=self._capture,
                 )
-                self._stream.start()
+                opened.start()
             except self._sounddevice.PortAudioError as error:
                 problems.append(_reason(error))
+                if opened:  # else the next try finds the device busy with this one
+                    opened.close(ignore_errors=True)
                 continue
-            self._input_latency_s = float(self._stream.latency)
+            self._stream, self._input_latency_s = opened, float(opened.latency)
             return self
         raise MicrophoneError(
             f"cannot open {self.device.name!r} at {self.rate} Hz ({problems[-1]}): "
@@ -84,6 +88,8 @@ class Microphone:
         """Sound as it comes, for as long as it comes; raises when the device has gone."""
         while True:
             chunk = self._ring.read(GONE_AFTER_S)
+            if not len(chunk):
+                chunk = self._ring.read(AWAKE_AFTER_S)
             if not len(chunk):
                 raise MicrophoneError(
                     f"{self.device.name!r} delivers no sound any more: it was unplugged, or the sound server stopped. "
@@ -110,15 +116,19 @@ def input_devices() -> list[Device]:
     """Every input there is; raises when there is none."""
     sounddevice = _sounddevice()
     default = sounddevice.default.device[0]
+    try:
+        devices = sounddevice.query_devices()
+    except sounddevice.PortAudioError as error:
+        raise MicrophoneError(f"the sound system does not answer ({_reason(error)}): {ASK_SOUND_SERVER}") from error
     found = [
         Device(
             index, device["name"], device["max_input_channels"], round(device["default_samplerate"]), index == default
         )
-        for index, device in enumerate(sounddevice.query_devices())
+        for index, device in enumerate(devices)
         if device["max_input_channels"] > 0
     ]
     if not found:
-        raise MicrophoneError("no microphone found: connect one, and check that the sound server runs")
+        raise MicrophoneError(f"no microphone found: connect one, and {ASK_SOUND_SERVER}")
     return found
 
 
@@ -144,6 +154,10 @@ def _sounddevice():
         ) from error
     except ImportError as error:
         raise MicrophoneError("the package sounddevice is missing: pip install sounddevice") from error
+    except Exception as error:  # of a class that cannot be named, for the import failed
+        if type(error).__name__ != "PortAudioError":
+            raise
+        raise MicrophoneError(f"the sound library cannot start ({_reason(error)}): {ASK_SOUND_SERVER}") from error
     return sounddevice
 
 

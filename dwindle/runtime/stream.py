@@ -16,6 +16,7 @@ from dwindle.runtime.vad import VoiceActivityDetector
 WINDOW_S = 0.768  # what each run of the network sees: the newest sound
 HANGOVER_S = 0.1  # of silence after the last voiced frame that is read as closely as speech
 PRE_ROLL_S = 0.4  # frames before the first voiced one that are read after all: soft onsets
+DRAWN_OUT_S = 0.4  # that a word may sound on for longer than the middle one does: what still sounds then is noise
 
 
 class RealTimeInference:
@@ -33,6 +34,7 @@ class RealTimeInference:
         self._surroundings = Surroundings(self._hop / self._rate)
         self._hangover_samples = round(HANGOVER_S * self._rate) + self._decoder.oldest_doubt_frames * self._frame
         self._pre_roll_samples = round(PRE_ROLL_S * self._rate)
+        self._longest_rest_s = recogniser.peak_before_end_s + DRAWN_OUT_S
         self.reset()
 
     def reset(self) -> None:
@@ -119,8 +121,13 @@ class RealTimeInference:
         return self._newest
 
     def _follow_newest(self, hop: np.ndarray) -> None:
-        """The newest word's end moves along for as long as it sounds on."""
-        if self._newest and self.position_s - self._newest.end_s <= BRIDGED_STEPS * STEP_S:
-            sounding = np.flatnonzero(powers(hop, self._rate) > self._newest_floor)
-            if len(sounding):
-                self._newest.end_s = self.position_s + (int(sounding[-1]) + 1) * STEP_S
+        """The newest word's end moves along for as long as it sounds on, and can be a word."""
+        if not self._newest or self.position_s - self._newest.end_s > BRIDGED_STEPS * STEP_S:
+            return
+        levels = powers(hop, self._rate)
+        sounding = np.flatnonzero(levels > self._newest_floor)
+        if len(sounding):
+            hop_ends_s = self.position_s + len(hop) / self._rate
+            end_s = hop_ends_s - (len(levels) - 1 - int(sounding[-1])) * STEP_S
+            latest_s = max(self._newest.end_s, self._newest_heard_s + self._longest_rest_s)
+            self._newest.end_s = min(end_s, latest_s)
