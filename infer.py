@@ -158,7 +158,7 @@ def parsed_arguments() -> argparse.Namespace:
     deciding.add_argument(
         "--threshold",
         type=float,
-        help=f"confidence from which a word counts ({RUNNING_THRESHOLD:g}, a lone digit's is higher; "
+        help=f"confidence from which a word counts ({RUNNING_THRESHOLD:g}, a lone digit's in longer sound is higher; "
         "--isolated: the model's own)",
     )
     deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")

@@ -129,7 +129,8 @@ def lone_digit_lines(streaming: dict[str, Any]) -> list[str]:
     return [
         f"A digit counts from a confidence of {threshold:g} on; one that stands {COMPANY_S:g} s from all others from "
         f"{lone:g} on{amid_noise},\n"
-        "for what sounds like a digit and is none mostly comes alone (`--threshold` sets all)."
+        "for what sounds like a digit and is none mostly comes alone (`--threshold` sets all). Where a recording ends\n"
+        f"within {COMPANY_S:g} s of a digit it was made for it: {threshold:g} is enough."
     ]
 
 
