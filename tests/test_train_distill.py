@@ -179,6 +179,7 @@ def test_several_networks_teach_together(tmp_path, data, uninterrupted):
         (("--seed", "-1"), "argument --seed: '-1' is not a whole number from 0"),
         (("--patience", "-3"), "argument --patience: '-3' is not a whole number from 0"),
         (("--stop_accuracy", "97.5"), "argument --stop_accuracy: '97.5' is not between 0 and 1"),
+        (("--alpha", "0", "--teacher", "a.pt"), "--alpha 0 learns from no teacher"),
         (("--task", "chess"), "argument --task: invalid choice: 'chess'"),
         (("--corpora", "fsd"), "unknown corpus 'fsd': choose from fsdd, speech_commands"),
         (("--words_dir", "x"), "--words_dir belongs to --task own_words"),
