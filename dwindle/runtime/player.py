@@ -8,12 +8,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from dwindle.audio.reading import HIGHEST_RATE, PIPED_BYTES
 from dwindle.errors import UserError
 from dwindle.runtime.ring import SampleRing
 
 BLOCK_S = 0.01  # what a sound card would deliver at a time
+HIGHEST_RATE = 192_000
 OTHER_FORMATS = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"RF64", b"RIFX")
+PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown", as programs that write to pipes mean
 UNSTATED = math.inf
 
 
