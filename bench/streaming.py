@@ -1,6 +1,6 @@
 """How well, how soon and how cheaply running speech is read, beside PocketSphinx on the same sound.
 
-    python -m bench.streaming --data_dir DIR             everything; about half an hour
+    python -m bench.streaming --data_dir DIR             everything; about a quarter of an hour
     python -m bench.streaming --data_dir DIR --quick     a fifth of the streams, no reference, no hours
 
 Streams are made from real clips (bench/streams.py): FSDD's official test (`--split validation`: its takes 5-9), the

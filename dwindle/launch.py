@@ -1,4 +1,4 @@
-"""A script as one process per core, which trains half as fast again as one process with as many threads.
+"""A script as 2, 4 or 8 processes, a core each, which train half as fast again as one process with as many threads.
 
 python -m dwindle.launch train_distill.py --epochs 10
 
@@ -24,7 +24,7 @@ from dwindle.flags import positive_int
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dwindle.launch", description=__doc__.split("\n")[0])
-    parser.add_argument("--processes", type=positive_int, default=as_many_as_help(), help="one per core")
+    parser.add_argument("--processes", type=positive_int, default=as_many_as_help(), help="1, 2, 4 or 8 by cores")
     parser.add_argument("script", nargs=argparse.REMAINDER, help="with its own flags")
     arguments = parser.parse_args()
     if not arguments.script:
