@@ -10,6 +10,7 @@ import dwindle.interruption  # noqa: F401 - first of all
 
 import argparse
 import contextlib
+import copy
 import json
 import sys
 from pathlib import Path
@@ -70,7 +71,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     task = task_of(arguments, student)
     network = task.restored(student, student_path)
     checked(task.calibration_inputs())
-    workshop = open_workshop(arguments, task, folder, student.seed, teachers)
+    workshop = open_workshop(arguments, task, network, folder, student.seed, teachers)
 
     stage = "distilled" if student.stage == "distilled" else "student"
     floating = workshop.finished("student", stage, network, "float")
@@ -190,7 +191,9 @@ def teachers_of(arguments: argparse.Namespace, student: Checkpoint, student_path
     return [beside if beside.is_file() and sha256_of(beside) == student.parent_sha256 else student_path]
 
 
-def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed: int, teachers: list[Path]) -> Workshop:
+def open_workshop(
+    arguments: argparse.Namespace, task: Task, student: nn.Module, folder: Path, seed: int, teachers: list[Path]
+) -> Workshop:
     """The task's data, its teachers, and a folder for all versions."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
@@ -207,6 +210,7 @@ def open_workshop(arguments: argparse.Namespace, task: Task, folder: Path, seed:
         write_onnx=write,
         loss=KnowledgeDistillationLoss(arguments.temperature, arguments.alpha),
         teacher=Ensemble(networks) if networks else None,
+        parent=copy.deepcopy(student) if networks else None,
         accelerator=Accelerator(
             cpu=arguments.device != "cuda", dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True)
         ),

@@ -134,7 +134,7 @@ def leave_out_strings(task: SpokenWords) -> None:
     """The frames then learn nothing; their zero loss keeps every parameter in what processes share."""
     draw = task.strings.draw
 
-    def judge(model: nn.Module, batch: Batch, own_loss: bool) -> Judged:
+    def judge(model: nn.Module, batch: Batch, own_loss: bool, parent: nn.Module | None = None) -> Judged:
         logits, frames = model(batch["audio"])
         return Judged(logits, batch["target"], 0 * frames.sum())
 

@@ -1,5 +1,6 @@
 """The digits task: what it trains on, what it is judged by, and what it says when data is missing."""
 
+import copy
 import subprocess
 import sys
 from dataclasses import replace
@@ -207,6 +208,23 @@ def test_noises_are_mostly_heard_as_bursts(tiny):
     torch.manual_seed(0)
     is_burst = (task._batch([noise] * 400)["audio"] == 7).all(dim=1)
     assert is_burst.float().mean() == pytest.approx(BURSTS, abs=0.06)
+
+
+def test_what_is_made_smaller_is_to_answer_over_time_as_before(tiny):
+    task = opened(tiny, "fsdd")
+    batch = next(iter(task.training_batches(8)))
+    parent = task.build("student", 8)[0].eval()
+    child = copy.deepcopy(parent)
+    assert task.judge(child, batch, own_loss=True, parent=parent).own_loss.item() == pytest.approx(0, abs=1e-4)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in child.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    strayed = task.judge(child, batch, own_loss=True, parent=parent).own_loss
+    assert strayed > 0.01
+    strayed.backward()
+    assert any(parameter.grad is not None for parameter in child.parameters())
+    assert all(parameter.grad is None for parameter in parent.parameters())
 
 
 def test_a_teacher_is_not_asked_about_what_was_made_up(tiny):

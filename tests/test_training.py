@@ -42,7 +42,7 @@ class Halves:
         jittered = inputs + 0.05 * torch.randn(inputs.shape)
         return (jittered * math.nan if self.steps == self.bad_step else jittered), targets
 
-    def judge(self, model, batch, own_loss):
+    def judge(self, model, batch, own_loss, parent=None):
         inputs, targets = batch
         logits = model(inputs)
         return Judged(logits, targets, 1e-4 * logits.square().mean() if own_loss else None)

@@ -53,6 +53,7 @@ class Trainer:
         loss: KnowledgeDistillationLoss,
         accelerator: Accelerator,
         teacher: nn.Module | None = None,
+        parent: nn.Module | None = None,  # that the model was made from, and should go on answering like
         name: str = "model",
         state_path: Path | None = None,
         log_path: Path | None = None,
@@ -68,10 +69,12 @@ class Trainer:
         optimizer = torch.optim.AdamW(_decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
         self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer, batches)
         self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
+        self.parent = None if parent is None else accelerator.prepare_model(parent, evaluation_mode=True).eval()
         self.average = AveragedModel(self.plain, multi_avg_fn=_moving_average(recipe.averaging))
         # what a saved state must agree with to be continued
         self.conditions = {**asdict(recipe), "task": task.name, "training data": task.training_data()}
         self.conditions |= {"starting weights": fingerprint(model), "teacher": None}
+        self.conditions |= {"parent": fingerprint(parent)} if parent is not None else {}
         if teacher is not None:
             self.conditions |= {"teacher": fingerprint(teacher), "temperature": loss.temperature, "alpha": loss.alpha}
         self.epoch, self.best_accuracy, self.best_epoch, self.last_gain = 0, -1.0, 0, 0
@@ -135,7 +138,7 @@ class Trainer:
     def _one_step(self, batch: dict[str, Tensor]) -> Tensor:
         batch = self.task.augment(batch)
         with self.accelerator.autocast():
-            judged = self.task.judge(self.model, batch, own_loss=True)
+            judged = self.task.judge(self.model, batch, own_loss=True, parent=self.parent)
             doubts = None
             if self.teacher is not None:
                 with torch.no_grad():

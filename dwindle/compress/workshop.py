@@ -26,6 +26,7 @@ class Workshop:
     write_onnx: Callable[[nn.Module, Path], None]
     loss: KnowledgeDistillationLoss
     teacher: nn.Module | None
+    parent: nn.Module | None  # as it was before anything was taken from it; every version is to answer like it
     accelerator: Accelerator
     batch_size: int
     learning_rate: float
@@ -41,6 +42,7 @@ class Workshop:
             "batch size": self.batch_size,
             "seed": self.seed,
             "teacher": fingerprint(self.teacher) if self.teacher else None,
+            "parent": fingerprint(self.parent) if self.parent else None,
             "temperature": self.loss.temperature,
             "alpha": self.loss.alpha,
         }
@@ -56,7 +58,15 @@ class Workshop:
             seed=self.seed,
         )
         trainer = Trainer(
-            self.task, network, recipe, self.loss, self.accelerator, self.teacher, name=name, state_path=state_path
+            self.task,
+            network,
+            recipe,
+            self.loss,
+            self.accelerator,
+            self.teacher,
+            self.parent,
+            name=name,
+            state_path=state_path,
         )
         if self.resume and state_path.is_file():
             trainer.resume(load_safely(state_path))

@@ -39,6 +39,7 @@ CHANGES = {"none": 0.60, "crowded": 0.25, "closely cut": 0.12, "made up": 0.03} 
 MADE_UP_LOGIT = 8.0  # about as certain as a teacher is of a clear word
 CLIPS_PER_STRING = 2  # in a training batch
 STRING_LOSS_WEIGHT = 1.0
+FRAME_TEMPERATURE = 2.0  # softens what the frames of a network say that a smaller one was made from
 READ_BATCH = 256
 OTHER_LICENCES = {  # of what nobody fetches
     "other_words": "CC BY 4.0",
@@ -154,17 +155,20 @@ class SpokenWords(Task):
     def augment(self, batch: Batch) -> Batch:
         return {**batch, "audio": self.wave_augment(batch["audio"]), "strings": self.wave_augment(batch["strings"])}
 
-    def judge(self, model: nn.Module, batch: Batch, own_loss: bool) -> Judged:
+    def judge(self, model: nn.Module, batch: Batch, own_loss: bool, parent: nn.Module | None = None) -> Judged:
         logits, *_ = model(batch["audio"])
         if not own_loss:  # a teacher's opinion, which nobody needs of what was made up to be rejected
             known = MADE_UP_LOGIT * functional.one_hot(batch["target"], logits.shape[1]).to(logits.dtype)
             return Judged(torch.where(batch["made_up"].unsqueeze(1), known, logits), batch["target"], None)
         _, frames = model(batch["strings"])
+        lengths = batch["spelling_lengths"]
+        if parent is not None:
+            with torch.no_grad():
+                _, as_before = parent(batch["strings"])
+            return Judged(logits, batch["target"], STRING_LOSS_WEIGHT * _strayed(frames, as_before, lengths))
         by_time = frames.float().log_softmax(dim=-1).transpose(0, 1)
         frame_counts = torch.full((len(frames),), frames.shape[1])
-        spelled = functional.ctc_loss(
-            by_time, batch["spelling"], frame_counts, batch["spelling_lengths"], blank=len(self.labels)
-        )
+        spelled = functional.ctc_loss(by_time, batch["spelling"], frame_counts, lengths, blank=len(self.labels))
         return Judged(logits, batch["target"], STRING_LOSS_WEIGHT * spelled)
 
     def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
@@ -254,3 +258,10 @@ class SpokenWords(Task):
 
 def _only(names: list[str], chosen: Tensor) -> list[str]:
     return [name for name, wanted in zip(names, chosen.tolist(), strict=True) if wanted]
+
+
+def _strayed(frames: Tensor, as_before: Tensor, lengths: Tensor) -> Tensor:
+    """How far the frames have gone from those of the network that this one was made from; per word, as spelling is."""
+    now, before = ((one.float() / FRAME_TEMPERATURE).log_softmax(dim=-1) for one in (frames, as_before))
+    doubts = functional.kl_div(now, before, reduction="none", log_target=True).sum(dim=(1, 2))
+    return FRAME_TEMPERATURE**2 * (doubts / lengths.clamp_min(1)).mean()

@@ -59,8 +59,8 @@ class Task(ABC):
         """The batch as the world might change it."""
 
     @abstractmethod
-    def judge(self, model: nn.Module, batch: Batch, own_loss: bool) -> Judged:
-        """Run the model; `own_loss` asks for the task's own loss as well."""
+    def judge(self, model: nn.Module, batch: Batch, own_loss: bool, parent: nn.Module | None = None) -> Judged:
+        """Run the model; `own_loss` asks for the task's own loss as well, which may be to stay as its parent was."""
 
     @abstractmethod
     def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
