@@ -39,6 +39,7 @@ CHANGES = {"none": 0.60, "crowded": 0.25, "closely cut": 0.12, "made up": 0.03} 
 MADE_UP_LOGIT = 8.0  # about as certain as a teacher is of a clear word
 CLIPS_PER_STRING = 2  # in a training batch
 STRING_LOSS_WEIGHT = 1.0
+PARENT_SHARE = 0.7  # of the running loss, where there is a parent; the rest is spelling
 FRAME_TEMPERATURE = 2.0  # softens what the frames of a network say that a smaller one was made from
 READ_BATCH = 256
 OTHER_LICENCES = {  # of what nobody fetches
@@ -162,13 +163,13 @@ class SpokenWords(Task):
             return Judged(torch.where(batch["made_up"].unsqueeze(1), known, logits), batch["target"], None)
         _, frames = model(batch["strings"])
         lengths = batch["spelling_lengths"]
-        if parent is not None:
-            with torch.no_grad():
-                _, as_before = parent(batch["strings"])
-            return Judged(logits, batch["target"], STRING_LOSS_WEIGHT * _strayed(frames, as_before, lengths))
         by_time = frames.float().log_softmax(dim=-1).transpose(0, 1)
         frame_counts = torch.full((len(frames),), frames.shape[1])
         spelled = functional.ctc_loss(by_time, batch["spelling"], frame_counts, lengths, blank=len(self.labels))
+        if parent is not None:
+            with torch.no_grad():
+                _, as_before = parent(batch["strings"])
+            spelled = (1 - PARENT_SHARE) * spelled + PARENT_SHARE * _strayed(frames, as_before, lengths)
         return Judged(logits, batch["target"], STRING_LOSS_WEIGHT * spelled)
 
     def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
