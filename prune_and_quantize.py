@@ -41,7 +41,7 @@ from dwindle.files import sha256_of
 from dwindle.flags import partial_share, positive_float, positive_int, share
 from dwindle.results import load_or_begin, record
 from dwindle.tasks import artifacts_of
-from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
+from dwindle.tasks.flags import add_task_flags, held_out, refuse_who_heard, task_of
 from dwindle.tasks.task import Task
 
 __all__ = ["MagnitudePruner", "QuantizedModel", "main"]
@@ -65,9 +65,8 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
         return done
     teachers = teachers_of(arguments, student, student_path)
-    held_out = student.held_out_speaker or arguments.hold_out_speaker
     for path in teachers:
-        refuse_who_heard(held_out, load_checkpoint(path, student.task), path)
+        refuse_who_heard(held_out(arguments, student), load_checkpoint(path, student.task), path)
     task = task_of(arguments, student)
     network = task.restored(student, student_path)
     checked(task.calibration_inputs())
@@ -91,7 +90,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
             metrics={"note": version.note},
             corpora=corpora,
             parent_sha256=sha256_of(student_path),
-            held_out_speaker=held_out,
+            held_out_speaker=held_out(arguments, student),
         ).save(folder / file)
 
     sparsity, gradually = arguments.target_sparsity, arguments.epochs_after_steps

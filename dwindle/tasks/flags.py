@@ -24,6 +24,11 @@ def refuse_who_heard(speaker: str | None, parent: Checkpoint, path: str | Path) 
         raise UsageError(f"{path}: has heard {speaker}, who is held out: give a model that has not")
 
 
+def held_out(arguments: argparse.Namespace, made_from: Checkpoint | None = None) -> str | None:
+    """Whom training never hears: whom the checkpoint never heard, else whom the flag names."""
+    return (made_from.held_out_speaker if made_from else None) or arguments.hold_out_speaker
+
+
 def task_of(arguments: argparse.Namespace, made_from: Checkpoint | None = None) -> Task:
     """The task that the flags name. A later stage names its checkpoint: clips are parted as they were in training."""
     wanted = arguments.hold_out_speaker
@@ -32,7 +37,7 @@ def task_of(arguments: argparse.Namespace, made_from: Checkpoint | None = None) 
     options = TaskOptions(
         data_dir=data_directory(arguments.data_dir),
         corpora=tuple(arguments.corpora) if arguments.corpora else None,
-        hold_out_speaker=(made_from.held_out_speaker if made_from else None) or wanted,
+        hold_out_speaker=held_out(arguments, made_from),
         words_dir=Path(arguments.words_dir) if arguments.words_dir else None,
         seed=made_from.seed if made_from else arguments.seed,
     )
