@@ -69,8 +69,8 @@ def test_a_resumed_sweep_still_has_every_level(tmp_path):
     rest = {"loss": KnowledgeDistillationLoss(), "accelerator": None, "batch_size": 1, "seed": 0}
     levels: list[Version] = []
 
-    def sweep(resume: bool, teacher: nn.Module | None = None, rate: float = 0.1) -> None:
-        shared = {"teacher": teacher, "resume": resume, "learning_rate": rate, **rest}
+    def sweep(resume: bool, rate: float = 0.1, **helpers: nn.Module) -> None:
+        shared = {"teacher": None, "parent": None, "resume": resume, "learning_rate": rate, **rest, **helpers}
         workshop = Untrained(task, tmp_path, lambda network, path: None, **shared)
         levels.clear()
         (tmp_path / "trained").unlink(missing_ok=True)
@@ -79,8 +79,8 @@ def test_a_resumed_sweep_still_has_every_level(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         sweep(resume=False)
     assert [level.name for level in levels] == ["sweep_20", "sweep_40", "sweep_60"]
-    for otherwise in ({"rate": 0.2}, {"teacher": small_network()}):
-        with pytest.raises(UserError, match=r"was pruned with another (learning rate|teacher)"):
+    for otherwise in ({"rate": 0.2}, {"teacher": small_network()}, {"parent": small_network()}):
+        with pytest.raises(UserError, match=r"was pruned with another (learning rate|teacher|parent)"):
             sweep(resume=True, **otherwise)
     sweep(resume=True)
     assert (tmp_path / "trained").read_text() == "sweep-4\n"
