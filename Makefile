@@ -54,11 +54,11 @@ release: .venv/installed  ## the full recipe, from data to artifacts/; hours, an
 	    --start_from $(BEST_IN_STREAMS) --output_dir artifacts/first --resume
 	$(TRAIN) $(DISTILLED) --teacher $(TEACHERS) --epochs 20 --lr 0.0012 \
 	    --start_from artifacts/first/student.pt --resume
-	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
+	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
 	    --one_shot --sweep --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
 	$(TRAIN) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
 	    --output_dir artifacts/width-24 --resume
-	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 5 \
+	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
 	    --teacher artifacts/student.pt --output_dir artifacts/width-24 --resume
 	$(FULL) export_models.py --output_dir artifacts --benchmark --pt2
 	$(FULL) -m bench.streaming --output logs/streaming.json

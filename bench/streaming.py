@@ -10,6 +10,7 @@ validation speakers of Speech Commands, words that are not digits and noises tha
 import argparse
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ from dwindle.runtime.vad import KINDS, VoiceActivityDetector
 
 CHUNK = SAMPLE_RATE // 100  # 10 ms, as a sound card delivers
 GAPS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+HOUR_S = 3_600
+HOURS_OF_NOISE = 4  # one holds so few false digits that their number is chance
 DEFAULT_MODEL = Path(__file__).parents[1] / "artifacts" / "model_int8.onnx"
 
 
@@ -68,9 +71,9 @@ def suites(data_dir: Path, split: str, share: float) -> dict[str, list[Stream]]:
     if others:
         made["other words only"] = foreign_streams(data_dir, share)
     if noises:
-        made["noise only"] = noise_streams(data_dir, 3600 * share)
-        made["noise of no throat"] = noise_streams(data_dir, 3600 * share, of_throats=False)
-        made["sneezes and crying"] = noise_streams(data_dir, 1200 * share, of_throats=True)
+        made["noise only"] = noise_streams(data_dir, HOURS_OF_NOISE * HOUR_S * share)
+        made["noise of no throat"] = noise_streams(data_dir, HOURS_OF_NOISE * HOUR_S * share, of_throats=False)
+        made["sneezes and crying"] = noise_streams(data_dir, HOUR_S / 3 * share, of_throats=True)
     return {name: streams for name, streams in made.items() if streams}
 
 
@@ -105,7 +108,10 @@ def quality_row(name: str, streams: Sequence[Stream], answers: Sequence[Sequence
         row |= {"substitutions": total.substitutions, "deletions": total.deletions}
         row |= {"error_rate": total.errors / total.words, "interval": error_rate_interval(per_stream)}
     else:
+        seconds = (round(stream.seconds) for stream in streams)
+        per_second = [replace(one, words=count) for one, count in zip(per_stream, seconds, strict=True)]
         row["false_alarms_per_minute"] = total.insertions / minutes
+        row["interval"] = [60 * rate for rate in error_rate_interval(per_second)]
     return row
 
 
@@ -169,8 +175,9 @@ def print_table(title: str, rows: Iterable[dict[str, Any]]) -> None:
                 f"{row['digits']:4}  sub {row['substitutions']:3} del {row['deletions']:3} ins {row['insertions']:3}"
             )
         else:
-            alarms = row["false_alarms_per_minute"]
+            alarms, (low, high) = row["false_alarms_per_minute"], row["interval"]
             line = f"{row['streams']:<40} {alarms:5.2f} false alarms a minute, {60 * alarms:.1f} an hour"
+            line += f" ({60 * low:.1f}-{60 * high:.1f})"
             line += f" ({row['insertions']} in {row['minutes']:.1f} min)"
         if "latency_median_ms" in row:
             line += f"  latency {row['latency_median_ms']:4.0f} / {row['latency_p95_ms']:4.0f} ms"

@@ -107,7 +107,8 @@ def running_text(found: Measurements) -> str:
             times = [f"{row[key]:.0f}" if key in row else "–" for key in ("latency_median_ms", "latency_p95_ms")]
             lines.append([STREAMS[row["streams"]], f"{wrong} of {row['digits']:,}", beside, *times])
         else:
-            alarms = f"{row['insertions']} false digits in {row['minutes']:.0f} minutes"
+            low, high = (rate * row["minutes"] for rate in row["interval"])
+            alarms = f"{row['insertions']} ({low:.0f}–{high:.0f}) false digits in {row['minutes']:.0f} minutes"
             lines.append([STREAMS[row["streams"]], alarms, "–", "–", "–"])
     if not lines:
         return "Running speech: no figures of this model."

@@ -47,7 +47,11 @@ def test_errors_are_counted_per_digit_said_and_alarms_per_minute():
     row = quality_row("some", [stream("123"), stream("45")], ["123", "495"])
     assert (row["digits"], row["insertions"], row["substitutions"], row["deletions"]) == (5, 1, 0, 0)
     assert row["error_rate"] == 0.2
-    assert quality_row("none", [stream("", 30.0)], ["77"])["false_alarms_per_minute"] == pytest.approx(4.0)
+    alarms = quality_row("none", [stream("", 30.0), stream("", 60.0)], ["777", ""])
+    assert alarms["false_alarms_per_minute"] == pytest.approx(2.0)
+    assert alarms["interval"] == pytest.approx([0.0, 6.0])  # drawn anew: all from the second, all from the first
+    low, high = quality_row("none", 2 * [stream("", 30.0)], ["", ""])["interval"]
+    assert low == 0.0 < high
 
 
 def test_a_missing_corpus_is_told_before_anything_is_measured(tmp_path):

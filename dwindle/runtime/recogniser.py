@@ -12,7 +12,7 @@ from dwindle.errors import UsageError, UserError
 
 REJECT = "reject"  # the class of everything that is none of the words
 SPACED_FRAMES = 8  # between which the spacing of frames is measured
-RUNNING_THRESHOLD = 0.35  # chosen on streams of validation voices; a model's own is for clips of one word
+RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
 
 
 class ModelError(UserError):
