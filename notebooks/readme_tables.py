@@ -131,7 +131,7 @@ def lone_digit_lines(streaming: dict[str, Any]) -> list[str]:
         f"A digit counts from a confidence of {threshold:g} on; one that stands {COMPANY_S:g} s from all others from "
         f"{lone:g} on{amid_noise},\n"
         "for what sounds like a digit and is none mostly comes alone (`--threshold` sets all). Where a recording ends\n"
-        f"within {COMPANY_S:g} s of a digit it was made for it: {threshold:g} is enough."
+        f"within {COMPANY_S:g} s of a digit it was made for it: {threshold:g} is enough, except amid noise."
     ]
 
 

@@ -10,8 +10,8 @@ from dwindle.runtime.event import WordEvent
 ENOUGH = 0.7
 
 
-def word(digit: str, at_s: float, confidence: float) -> WordEvent:
-    return WordEvent(digit, at_s - 0.4, at_s - 0.1, confidence, at_s)
+def word(digit: str, at_s: float, confidence: float, amid_noise: bool = False) -> WordEvent:
+    return WordEvent(digit, at_s - 0.4, at_s - 0.1, confidence, at_s, amid_noise=amid_noise)
 
 
 def text(events: list[WordEvent]) -> str:
@@ -55,11 +55,14 @@ def test_where_one_threshold_holds_for_every_word_none_waits():
     assert text([*company.said(word("1", 5.0, 0.3), 0.3), *company.said(word("2", 9.0, 0.3), 0.3)]) == "12"
 
 
-def test_a_recording_that_ends_soon_after_a_word_was_made_for_it():
+def test_a_recording_that_ends_soon_after_a_word_was_made_for_it_unless_noise_goes_on():
     for ends_after_s, heard in ((1.0, "1"), (COMPANY_S + 0.1, "")):
         company = Company()
         company.said(word("1", 5.0, 0.4), ENOUGH)
         assert text(company.said_at_the_end(5.0 + ends_after_s)) == heard
+    company = Company()
+    company.said(word("1", 5.0, 0.4, amid_noise=True), ENOUGH)
+    assert company.said_at_the_end(6.0) == []
     company.said(word("1", 5.0, 0.6), ENOUGH)
     company.reset()
     assert company.said_at_the_end(5.0) == []

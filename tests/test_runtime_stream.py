@@ -99,6 +99,16 @@ def test_a_word_amid_noise_must_be_surer_than_one_in_a_quiet_room(tmp_path):
     assert as_text([event.digit for event in heard(as_told, sound + rain)]) == "4"
 
 
+def test_the_end_of_a_recording_makes_no_word_of_its_noise(tmp_path):
+    """A regression: where a minute of crying or of tools ended, its last doubtful sound was said as a digit."""
+    doubting = Recogniser(write_tone_model(tmp_path / "doubting.onnx", lone_threshold="1.0", noisy_threshold="1.0"))
+    for words, amid_rain in (("4", ""), ("42", "42")):  # in company words are said all the same
+        sound = np.concatenate([silence(3), spoken(words)])
+        rain = 0.1 * np.random.default_rng(0).standard_normal(len(sound)).astype(np.float32)
+        assert as_text([event.digit for event in heard(doubting, sound)]) == words
+        assert as_text([event.digit for event in heard(doubting, sound + rain)]) == amid_rain
+
+
 @given(text=st.text("0123456789", max_size=5), chunks=st.lists(st.integers(0, 5_000), max_size=12))
 @settings(max_examples=15)
 def test_chunks_do_not_matter_where_words_wait(tmp_path_factory, text, chunks):

@@ -5,7 +5,7 @@ import math
 from dwindle.runtime.event import WordEvent
 
 COMPANY_S = 2.0  # within which words vouch for each other ...
-VOUCHING = 0.5  # ... where one of them is as likely as that
+VOUCHING = 0.55  # ... where one of them is as likely as that
 
 
 class Company:
@@ -36,8 +36,8 @@ class Company:
         return []
 
     def said_at_the_end(self, now_s: float) -> list[WordEvent]:
-        """A recording that ends shortly after a word was made for it."""
-        return _made_certain(self._take_waiting(now_s), now_s)
+        """A recording that ends shortly after a word was made for it, unless the word may be part of its noise."""
+        return _made_certain([event for event in self._take_waiting(now_s) if not event.amid_noise], now_s)
 
     def _take_waiting(self, now_s: float) -> list[WordEvent]:
         """Those that have not waited too long."""

@@ -14,6 +14,7 @@ class WordEvent:
     confidence: float
     emitted_s: float  # how much of the stream had been heard when this was said
     compute_ms: float = field(default=0.0, compare=False)  # differs from run to run, as nothing else here does
+    amid_noise: bool = False  # whether what went on before was nearly as loud
 
     @property
     def latency_ms(self) -> float:

@@ -116,7 +116,8 @@ class RealTimeInference:
             self._newest.end_s = min(self._newest.end_s, start_s)
         label = self.recogniser.labels[hit.index]
         compute_ms = (time.perf_counter() - started) * 1000
-        self._newest = WordEvent(label, start_s, end_s, hit.confidence, self.position_s, compute_ms)
+        amid_noise = self._surroundings.are_loud
+        self._newest = WordEvent(label, start_s, end_s, hit.confidence, self.position_s, compute_ms, amid_noise)
         self._newest_heard_s = heard_s
         return self._newest
 
