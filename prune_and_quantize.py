@@ -133,12 +133,13 @@ def report(
     float_parent = by_name[parent.name]
     best, reason = chosen([by_name[version.name] for version in quantised], float_parent)
     ship(best, task, folder)
+    shipped, size = folder / "quantized.onnx", file_size(folder / "quantized.onnx")
     rows = []
     for one in by_name.values():
         row = one.as_row(parent_sha256=sha256_of(student_path), command=command_line(), seed=workshop.seed)
         if one is best:
-            row |= {"note": f"{row['note']}; shipped: {reason}", "file": "quantized.onnx"}
-            row |= {"sha256": sha256_of(folder / "quantized.onnx"), **vars(file_size(folder / "quantized.onnx"))}
+            row |= {"note": f"{row['note']}; shipped: {reason}", "file": shipped.name}
+            row |= {"sha256": sha256_of(shipped), **vars(size)}
         rows.append(row)
     record(folder / "results.json", task.name, rows)
     workshop.forget_everything()
@@ -146,7 +147,7 @@ def report(
     for version in quantised:
         loss, where = largest_loss(by_name[version.name], float_parent)
         print(f"{version.name}: at worst {100 * loss:+.2f} points lost against {parent.name}, on {where}")
-    print(f"\nshipped as {folder / 'quantized.onnx'}: {reason}")
+    print(f"\nshipped as {shipped} ({size.bytes:,} bytes with what it says of itself): {reason}")
     return rows
 
 

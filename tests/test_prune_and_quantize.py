@@ -72,6 +72,8 @@ def finished(killed) -> tuple[Path, list[dict]]:
     assert "with the help of artifacts/student.pt" in done.stderr  # there is no teacher.pt
     assert "step 1/2" not in done.stderr
     assert "step 2/2" in done.stderr
+    size = (killed / "artifacts/quantized.onnx").stat().st_size  # it was said without labels and the like, 0.5 kB less
+    assert f"shipped as artifacts/quantized.onnx ({size:,} bytes" in done.stderr
     again = run(killed, *WHOLE, "--resume")
     assert again.returncode == 0
     assert "quantized.onnx is already made by this command" in again.stderr

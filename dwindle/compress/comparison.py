@@ -110,7 +110,7 @@ def chosen(candidates: Sequence[Measured], parent: Measured) -> tuple[Measured, 
     speed = best.speed_against(parent)
     reason = (
         f"{best.name}: validation {100 * best.validation.share:.2f}% ({parent.name} in float "
-        f"{100 * parent.validation.share:.2f}%), {best.bytes:,} bytes, {speed:.2f} times as fast as float"
+        f"{100 * parent.validation.share:.2f}%), {speed:.2f} times as fast as float"
     )
     if found := faults(best):
         reason += f"; no version meets every bound, and this one misses: {', '.join(found)}"
