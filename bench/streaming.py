@@ -48,7 +48,7 @@ from dwindle.runtime.vad import KINDS, VoiceActivityDetector
 CHUNK = SAMPLE_RATE // 100  # 10 ms, as a sound card delivers
 GAPS_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 HOUR_S = 3_600
-HOURS_OF_NOISE = 4  # one holds so few false digits that their number is chance
+HOURS_OF_NOISE = 16  # four had 2 to 9 false digits, by chance
 DEFAULT_MODEL = Path(__file__).parents[1] / "artifacts" / "model_int8.onnx"
 
 
