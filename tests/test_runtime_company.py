@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.runtime.company import COMPANY_S, VOUCHING, Company
+from dwindle.runtime.company import COMPANY_S, VOUCHING, WORTH_WAITING_AMID_NOISE, Company
 from dwindle.runtime.event import WordEvent
 
 ENOUGH = 0.7
@@ -43,6 +43,24 @@ def test_words_of_which_none_is_likely_vouch_for_nothing_until_one_is():
     assert said(Company(), (5.0, 0.36), (5.5, 0.45), (6.0, 0.49)) == ""
     assert said(Company(), (5.0, 0.36), (5.5, 0.45), (6.0, VOUCHING)) == "012"
     assert said(Company(), (5.0, 0.36), (6.5, 0.45), (5.1 + COMPANY_S, 0.9)) == "12"  # the first has waited too long
+
+
+@pytest.mark.parametrize(
+    ("first", "amid_noise", "heard"),
+    [(0.36, True, "2"), (0.36, False, "12"), (WORTH_WAITING_AMID_NOISE, True, "12")],
+)
+def test_amid_noise_an_unlikely_word_does_not_wait_for_a_likely_one(first, amid_noise, heard):
+    """A regression: a bark amid rain was two digits, of which the first was 0.36 sure."""
+    company = Company()
+    before = company.said(word("1", 5.0, first, amid_noise), ENOUGH)
+    assert text(before + company.said(word("2", 5.5, 0.9, amid_noise), ENOUGH)) == heard
+
+
+def test_amid_noise_an_unlikely_word_does_not_send_others_away():
+    company = Company()
+    waiting = company.said(word("1", 5.0, 0.5), ENOUGH) + company.said(word("2", 5.5, 0.36, True), ENOUGH)
+    assert waiting == []
+    assert text(company.said(word("3", 6.0, 0.9), ENOUGH)) == "13"
 
 
 def test_what_comes_later_vouches_for_nothing():

@@ -6,6 +6,7 @@ from dwindle.runtime.event import WordEvent
 
 COMPANY_S = 2.0  # within which words vouch for each other ...
 VOUCHING = 0.55  # ... where one of them is as likely as that
+WORTH_WAITING_AMID_NOISE = 0.5  # what is less likely there is noise: half a bark before a bark
 
 
 class Company:
@@ -32,7 +33,8 @@ class Company:
             in_company = in_company or bool(waiting)
         if in_company or event.confidence >= enough:
             return [*_made_certain(waiting, event.emitted_s), event]
-        self._waiting = [*waiting, event]
+        worth_waiting = not event.amid_noise or event.confidence >= WORTH_WAITING_AMID_NOISE
+        self._waiting = [*waiting, event] if worth_waiting else waiting
         return []
 
     def said_at_the_end(self, now_s: float) -> list[WordEvent]:

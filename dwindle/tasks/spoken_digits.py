@@ -24,7 +24,7 @@ LABELS = (*"0123456789", REJECT)
 CORPORA = ("fsdd", "speech_commands", "negatives", "voices")
 NOISE_LEVELS_DB = (20, 10, 0)
 # who says digits says several; a cough that sounds like one is alone, and often amid other noise
-STRICTER = {"lone_threshold": 0.7, "noisy_threshold": 0.9}
+STRICTER = {"lone_threshold": 0.75, "noisy_threshold": 0.93}
 
 
 def open_task(options: TaskOptions) -> SpokenWords:
