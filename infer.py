@@ -173,7 +173,7 @@ def parsed_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     chosen = [arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.inputs]
     if sum(map(bool, chosen)) != 1:
-        parser.error("name sound files, or one of --mic, --stream, --evaluate, --list_devices")
+        parser.error("name sound files or give one of --mic, --stream, --evaluate, --list_devices: one thing at a time")
     if "-" in arguments.inputs and len(arguments.inputs) > 1:
         parser.error("- stands alone")
     if arguments.device and not arguments.mic:

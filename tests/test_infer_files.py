@@ -176,8 +176,8 @@ def test_a_manifest_with_a_missing_recording_is_scored_without_it(place):
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        ([], 2, "name sound files, or one of"),
-        (["--mic", "a.wav"], 2, "name sound files, or one of"),
+        ([], 2, "name sound files or give one of"),
+        (["--mic", "a.wav"], 2, "one thing at a time"),
         (["-", "a.wav"], 2, "- stands alone"),
         (["--mic", "--isolated"], 2, "--isolated is for files"),
         (["--mic", "--workers", "2"], 2, "--workers is for files"),
