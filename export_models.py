@@ -49,6 +49,7 @@ from dwindle.cores import processor, usable_cores
 from dwindle.engine import Engine, first_output
 from dwindle.errors import UserError, describe_os_error, run, sigterm_as_interruption
 from dwindle.files import sha256_of, write_json
+from dwindle.flags import FlagParser
 from dwindle.results import load_or_begin, record
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, task_of
@@ -241,7 +242,7 @@ def described(report: dict[str, Any], folder: Path) -> str:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
+    parser = FlagParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
     what = parser.add_argument_group("what to export")
     add_task_flags(what)
     what.add_argument("--checkpoint", metavar="FILE", help="default: pruned.pt of --output_dir, else student.pt")

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from dwindle.audio.corpora import sound_files
 from dwindle.errors import UserError, quiet_sound_libraries, run
 from dwindle.file_listener import Settings, answers, error_row, native_blocks
-from dwindle.flags import pcm_rate, positive_int
+from dwindle.flags import FlagParser, pcm_rate, positive_int
 from dwindle.manifest import as_table, read_manifest, score
 from dwindle.runtime.display import Display
 from dwindle.runtime.live import listen
@@ -139,7 +139,7 @@ def act(arguments: argparse.Namespace) -> int | None:
 
 
 def parsed_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs", nargs="*", help="sound files and folders; - reads 16-bit PCM from standard input")
     ways = parser.add_argument_group("other ways in")
     ways.add_argument("--mic", action="store_true", help="listen to a microphone")

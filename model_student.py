@@ -18,7 +18,7 @@ from dwindle.compress.export import to_onnx, to_torchscript
 from dwindle.compress.measure import latencies, multiply_adds, parameters, weights_size
 from dwindle.data import data_directory
 from dwindle.errors import run
-from dwindle.flags import channels
+from dwindle.flags import FlagParser, channels
 from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
 from dwindle.tasks.task import Task
 
@@ -66,7 +66,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
+    parser = FlagParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
     parser.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
     parser.add_argument("--words_dir", metavar="FOLDER", help="the recordings of task own_words")
     parser.add_argument("--width", type=channels, help="channels of the student")

@@ -38,7 +38,7 @@ from dwindle.compress.version import Version
 from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
-from dwindle.flags import partial_share, positive_float, positive_int, share
+from dwindle.flags import FlagParser, partial_share, positive_float, positive_int, share
 from dwindle.results import load_or_begin, record
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, held_out, refuse_who_heard, task_of
@@ -226,7 +226,7 @@ def open_workshop(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
+    parser = FlagParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
     data = parser.add_argument_group("what to shrink")
     add_task_flags(data)
     data.add_argument("--student", metavar="FILE", help="default: student.pt in --output_dir")

@@ -24,7 +24,7 @@ from dwindle.compress.measure import multiply_adds, nonzeros, parameters
 from dwindle.compress.training import Recipe, Trainer, reader
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import sha256_of
-from dwindle.flags import channels, positive_float, positive_int, share, whole_number
+from dwindle.flags import FlagParser, channels, positive_float, positive_int, share, whole_number
 from dwindle.results import load_or_begin, record
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
@@ -211,7 +211,7 @@ def start_accelerator(arguments: argparse.Namespace) -> Accelerator:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
+    parser = FlagParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
     add_task_flags(parser.add_argument_group("what to learn"))
     how = parser.add_argument_group("how to learn it")
     how.add_argument("--epochs", type=positive_int, default=60)

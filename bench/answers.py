@@ -7,7 +7,6 @@ was heard (the most probable one) with its probability (in millionths), and the 
 validation digits that the first model mishears most surely it also holds the log-mel picture; never any sound.
 """
 
-import argparse
 import base64
 import json
 import sys
@@ -29,6 +28,7 @@ from dwindle.compress.measure import open_session, session_reader
 from dwindle.data import data_directory
 from dwindle.errors import run
 from dwindle.files import sha256_of, written_whole
+from dwindle.flags import FlagParser
 from dwindle.tasks import TaskOptions, open_task
 from dwindle.tasks.spoken import SpokenWords
 
@@ -39,7 +39,7 @@ DARKEST_DB, BRIGHTEST_DB = -45.0, 20.0  # of a band's energy, against the clip's
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = FlagParser(description=__doc__.split("\n")[0])
     models = [Path("artifacts/model_int8.onnx"), Path("artifacts/model.onnx")]
     parser.add_argument("--models", type=Path, nargs="+", default=models, metavar="FILE")
     parser.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")

@@ -5,7 +5,6 @@
 Accuracy is that of the validation speakers; latency is ONNX Runtime's, one clip on one thread.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from dwindle.compress.distill import KnowledgeDistillationLoss
 from dwindle.compress.training import Recipe, Trainer, reader
 from dwindle.data import data_directory
 from dwindle.errors import run
+from dwindle.flags import FlagParser
 from dwindle.tasks import TaskOptions, open_task
 
 
@@ -162,7 +162,7 @@ CANDIDATES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = FlagParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data_dir")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))

@@ -21,6 +21,7 @@ from dwindle import errors
 from dwindle.audio import SAMPLE_RATE, WINDOW_SAMPLES
 from dwindle.audio.augment import Strength, WaveAugment
 from dwindle.audio.network import SpeechNet
+from dwindle.flags import FlagParser
 from dwindle.tasks.spoken import CLIPS_PER_STRING, STRING_SAMPLES, STUDENT
 
 CLASSES = 11
@@ -99,7 +100,7 @@ def table(result: dict) -> str:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = FlagParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=15)

@@ -3,7 +3,6 @@
 python bench/distillation_gain.py --teacher artifacts/alone-*/student.pt --epochs 20
 """
 
-import argparse
 import statistics
 import sys
 from pathlib import Path
@@ -13,12 +12,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.runs import train
 from dwindle.errors import run
 from dwindle.files import write_json
+from dwindle.flags import FlagParser
 
 SHOWN = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_db", "other_words_test_rejected")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = FlagParser(description=__doc__.split("\n")[0])
     parser.add_argument("--teacher", nargs="+", required=True, help="one, or several whose mean teaches")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)

@@ -6,7 +6,6 @@ Each is trained from its first weights with everything but its speaker, without 
 are: a teacher that had heard the speaker would tell.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,10 +15,11 @@ from bench.runs import train
 from dwindle.audio.corpora import FSDD_SPEAKERS
 from dwindle.errors import run
 from dwindle.files import write_json
+from dwindle.flags import FlagParser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = FlagParser(description=__doc__.split("\n")[0])
     parser.add_argument("--epochs", type=int, default=18, help="of each model")
     parser.add_argument("--runs_dir", type=Path, default=Path("logs/leave_one_speaker_out"))
     arguments = parser.parse_args()

@@ -40,6 +40,7 @@ from dwindle.data import data_directory, require
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
 from dwindle.errors import run
 from dwindle.files import sha256_of, write_json
+from dwindle.flags import FlagParser
 from dwindle.runtime.event import WordEvent
 from dwindle.runtime.recogniser import Recogniser
 from dwindle.runtime.stream import RealTimeInference
@@ -187,7 +188,7 @@ def print_table(title: str, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", help="default: $DWINDLE_DATA, else data/")
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     parser.add_argument("--threshold", type=float)

@@ -30,6 +30,7 @@ from dwindle.compress.distill import KnowledgeDistillationLoss
 from dwindle.compress.training import Recipe, Trainer
 from dwindle.data import data_directory
 from dwindle.errors import UserError
+from dwindle.flags import FlagParser
 from dwindle.tasks import TaskOptions, open_task
 from dwindle.tasks.spoken import SpokenWords
 from dwindle.tasks.task import Batch, Judged
@@ -181,7 +182,7 @@ def table(rows: dict[str, dict]) -> str:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = FlagParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clips", type=int, default=4_000, help="of the training clips, drawn once")
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,12 +1,21 @@
-"""What a flag may be: numbers that argparse refuses in one line when they make no sense."""
+"""Command lines: how they are refused, and what a flag may be."""
 
 import argparse
 import math
+from typing import NoReturn
 
 from dwindle.audio.reading import HIGHEST_RATE, LOWEST_RATE
+from dwindle.errors import UsageError
 
 LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
 MOST_CHANNELS = 1024
+
+
+class FlagParser(argparse.ArgumentParser):
+    """Refuses a command line as everything else is refused: in one line, where argparse would print all flags first."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (--help lists what there is)")
 
 
 def positive_int(text: str) -> int:

@@ -19,11 +19,11 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from dwindle.cores import usable_cores
 from dwindle.errors import EXIT_SIGNALLED, run
-from dwindle.flags import positive_int
+from dwindle.flags import FlagParser, positive_int
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m dwindle.launch", description=__doc__.split("\n")[0])
+    parser = FlagParser(prog="python -m dwindle.launch", description=__doc__.split("\n")[0])
     parser.add_argument("--processes", type=positive_int, default=as_many_as_help(), help="1, 2, 4 or 8 by cores")
     parser.add_argument("script", nargs=argparse.REMAINDER, help="with its own flags")
     arguments = parser.parse_args()

@@ -3,7 +3,6 @@
 python notebooks/model_card.py
 """
 
-import argparse
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dwindle.errors import UserError, run
+from dwindle.flags import FlagParser
 from dwindle.runtime.recogniser import RUNNING_THRESHOLD
 from dwindle.scores import Score
 from notebooks.marked_page import write_region
@@ -31,7 +31,7 @@ MADE_FROM_CHOSEN_BY = ("noise_20_db", "noise_10_db", "noise_0_db")  # the same c
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = FlagParser(description=__doc__.split("\n")[0])
     parser.add_argument("--artifacts_dir", type=Path, default=ROOT / "artifacts", help="with results.json")
     parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
     arguments = parser.parse_args()

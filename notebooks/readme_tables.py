@@ -3,7 +3,6 @@
 python notebooks/readme_tables.py
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dwindle.errors import run
+from dwindle.flags import FlagParser
 from dwindle.runtime.company import COMPANY_S
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread
@@ -31,7 +31,7 @@ SCORES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = FlagParser(description=__doc__.split("\n")[0])
     parser.add_argument("--artifacts_dir", type=Path, default=ROOT / "artifacts", help="with results.json")
     parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.flags import channels, partial_share, positive_float, positive_int, share, whole_number
+from dwindle.errors import UsageError
+from dwindle.flags import FlagParser, channels, partial_share, positive_float, positive_int, share, whole_number
+
+
+def test_a_wrong_command_line_is_refused_in_one_line():
+    parser = FlagParser()
+    parser.add_argument("--threads", type=positive_int)
+    assert parser.parse_args(["--threads", "2"]).threads == 2
+    with pytest.raises(UsageError, match=r"^argument --threads: 'z' is not a whole number from 1 \(--help .*\)$"):
+        parser.parse_args(["--threads", "z"])
 
 
 @given(st.integers(0, 2**31 - 1))

@@ -200,7 +200,8 @@ def test_a_wrong_command_line_is_one_clear_line(place, arguments, code, complain
     arguments = [place / one if one in known else one for one in arguments]
     done = infer(*options(place), *arguments)
     assert done.returncode == code
-    assert complaint in done.stderr.splitlines()[-1]
+    [line] = done.stderr.splitlines()
+    assert complaint in line
     assert done.stdout == ""
 
 

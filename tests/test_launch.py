@@ -81,5 +81,5 @@ def test_without_a_script_it_asks_for_one(monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         errors.run(launch.main)
     assert ended.value.code == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said.endswith("which script? python -m dwindle.launch train_distill.py --epochs 10")
+    [said] = capsys.readouterr().err.splitlines()
+    assert "which script? python -m dwindle.launch train_distill.py --epochs 10" in said

@@ -172,7 +172,8 @@ def test_a_sparsity_outside_its_range_is_a_wrong_command(monkeypatch, capsys, sp
     with pytest.raises(SystemExit) as ended:
         errors.run(prune_and_quantize.main)
     assert ended.value.code == 2
-    assert "is not between 0 and 1" in capsys.readouterr().err.splitlines()[-1]
+    [line] = capsys.readouterr().err.splitlines()
+    assert "is not between 0 and 1" in line
 
 
 @pytest.mark.slow
