@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from dwindle.checkpoint import load_checkpoint
+from dwindle.compress.training import reader
+from dwindle.data import data_directory
 from dwindle.errors import UserError
+from dwindle.tasks import TaskOptions, open_task
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,4 +24,12 @@ def train(folder: Path, flags: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, cwd=ROOT, stdout=sys.stderr)
     if done.returncode != 0:
         raise UserError(f"the run in {folder} failed; its messages stand above")
-    return load_checkpoint(folder / "student.pt").metrics["scores"]
+    return judged(folder / "student.pt")
+
+
+def judged(path: Path) -> dict[str, Any]:
+    """A student's scores as they are counted today, which may not be how they were when it was trained."""
+    student = load_checkpoint(path)
+    task = open_task(student.task, TaskOptions(data_directory(None), hold_out_speaker=student.held_out_speaker))
+    scores = task.evaluate(reader(task.restored(student, path)))
+    return {name: score.as_row() for name, score in scores.items()}

@@ -4,11 +4,12 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from dwindle.audio.own_hiss import amid_own_hiss
 from dwindle.audio.reading import HIGHEST_RATE, LOWEST_RATE, native_name, stream_audio
 from dwindle.audio.speech_edges import speech_edges
 from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
@@ -27,6 +29,8 @@ from dwindle.runtime.vad import VoiceActivityDetector
 
 PROGRESS_FROM = 20  # files; fewer are done before a bar is read
 LONGEST_ISOLATED_S = 60
+SHORT_S = 1.0  # one block
+HISS_AROUND_S = 0.75  # about what a run of the network sees
 MOST_IN_A_CHUNK = 4  # files that a worker takes at once
 
 
@@ -64,10 +68,18 @@ class FileListener:
 
     def _all_words(self, path: str) -> list[dict[str, Any]]:
         blocks, rate = native_blocks(path)
+        first = next(blocks, np.zeros(0, np.float32))
         processor = AudioProcessor(rate, self.recogniser.sample_rate)
+        sound, before_s = _processed(chain([first], blocks), processor), 0.0
+        if len(first) < rate * SHORT_S:  # then it is all there is
+            recording, before_s = np.concatenate(list(sound)), HISS_AROUND_S
+            longer = len(recording) + 2 * round(HISS_AROUND_S * self.recogniser.sample_rate)
+            sound = iter([amid_own_hiss(recording, longer, self.recogniser.sample_rate)])
         self._inference.reset()
-        events = [event for block in blocks for event in self._inference.process(processor.process(block))]
-        events += self._inference.process(processor.finish()) + self._inference.finish()
+        events = [event for chunk in sound for event in self._inference.process(chunk)] + self._inference.finish()
+        for event in events:
+            event.start_s = max(0.0, event.start_s - before_s)
+            event.end_s = min(event.end_s - before_s, processor.seconds_heard)
         return [event.as_json() for event in events]
 
     def _one_word(self, path: str) -> list[dict[str, Any]]:
@@ -79,7 +91,9 @@ class FileListener:
                 raise UserError(f"longer than {LONGEST_ISOLATED_S} s: not an isolated word; leave --isolated away")
         clip = np.concatenate(blocks)
         begin, end = speech_edges(clip, rate)
-        answer = self.recogniser.classify(_about(clip, (begin + end) // 2, self.recogniser.window_samples))
+        window_samples = self.recogniser.window_samples
+        clip = amid_own_hiss(_about(clip, (begin + end) // 2, window_samples), window_samples, rate)
+        answer = self.recogniser.classify(clip)
         if answer.label is None:
             return []
         span = {"start": round(begin / rate, 3), "end": round(end / rate, 3)}
@@ -101,6 +115,11 @@ def native_blocks(path: str) -> tuple[Iterator[np.ndarray], int]:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         rate = HIGHEST_RATE  # too coarse for no model, so that what is wrong with the file is said
     return stream_audio(path, rate), rate
+
+
+def _processed(blocks: Iterable[np.ndarray], processor: AudioProcessor) -> Iterator[np.ndarray]:
+    yield from map(processor.process, blocks)
+    yield processor.finish()
 
 
 def _about(clip: np.ndarray, centre: int, window_samples: int) -> np.ndarray:

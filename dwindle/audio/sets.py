@@ -12,7 +12,8 @@ from dwindle.audio import WINDOW_SAMPLES, corpora
 from dwindle.audio.accents import foreign_voices
 from dwindle.audio.augment import hiss_recordings, mixed_at
 from dwindle.audio.corpora import HISS, REJECT, TRAIN, Clip
-from dwindle.audio.store import ClipStore, open_store, store_of_voices
+from dwindle.audio.own_hiss import amid_own_hiss
+from dwindle.audio.store import FULL_SCALE, ClipStore, open_store, store_of_voices
 from dwindle.audio.vocabulary import COMMON_WORDS, CONFUSABLE_WORDS, DIGIT_WORDS, EVERYDAY_WORDS, OTHER_WORDS
 from dwindle.audio.voices import synthesise
 
@@ -88,10 +89,13 @@ def digit_phrases(seed: int) -> ClipStore:
 
 
 def heard(store: ClipStore, keep: Sequence[int]) -> HeardClips:
-    """The chosen clips, centred, nothing random."""
+    """The chosen clips, centred, short ones amid their own hiss; the same in every run."""
     chosen = [store.clips[index] for index in keep]
-    audio = torch.from_numpy(store.centred(keep, WINDOW_SAMPLES))
-    return HeardClips(audio, [clip.label for clip in chosen], [clip.speaker for clip in chosen])
+    audio = store.centred(keep, WINDOW_SAMPLES)
+    for row, index in zip(audio, keep, strict=True):
+        if len(recording := store.whole(index)) < WINDOW_SAMPLES:
+            row[:] = amid_own_hiss(recording / FULL_SCALE, WINDOW_SAMPLES)
+    return HeardClips(torch.from_numpy(audio), [clip.label for clip in chosen], [clip.speaker for clip in chosen])
 
 
 def in_noise(clips: HeardClips, noises: ClipStore, snr_db: float) -> HeardClips:
