@@ -15,7 +15,7 @@ from infer_command import infer, json_lines
 from tone_model import silence, spoken, tone, write_tone_model
 
 import infer as infer_script
-from dwindle.file_listener import Settings
+from dwindle.file_listener import FileListener, Settings
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,21 @@ def test_isolated_gives_one_answer_per_clip(place):
     rows = json_lines(infer(*options(place), "--isolated", "--json", *(place / n for n in ("4.flac", "noise.wav"))))
     assert [row["text"] for row in rows] == ["4", ""]
     assert rows[0]["digits"][0]["start"] == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_closely_cut_recording_is_heard_amid_its_own_hiss(place, tmp_path, monkeypatch):
+    """Digital silence around it would be an edge that nobody spoke."""
+    hiss = 0.01 * np.random.default_rng(0).standard_normal(len(tone(7)))
+    soundfile.write(tmp_path / "7.wav", tone(7) + hiss, 8_000)
+    listener = FileListener(Settings(place / "tones.onnx", None, 1, "energy", False))
+    heard, process = [], listener._inference.process
+    monkeypatch.setattr(listener._inference, "process", lambda sound: heard.append(sound) or process(sound))
+    [digit] = listener.hear(str(tmp_path / "7.wav"))["digits"]
+    assert digit["digit"] == "7"
+    assert 0 <= digit["start"] < digit["end"] <= len(hiss) / 8_000
+    before, after = heard[0][:6_000], heard[0][-6_000:]
+    assert len(heard[0]) == len(hiss) + 12_000
+    assert 0.001 < before.std() < 0.02 and 0.001 < after.std() < 0.02
 
 
 def test_a_long_clip_is_cut_about_its_word(place, tmp_path):
