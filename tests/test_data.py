@@ -49,8 +49,9 @@ def test_list_tells_present_from_missing(tmp_path, capsys):
 
 
 def test_an_unknown_name_is_a_usage_error():
-    with pytest.raises(UsageError, match="invalid choice: 'imagenet'"):
+    with pytest.raises(UsageError, match="invalid choice: 'imagenet'") as refused:
         data.main(["fetch", "imagenet"])
+    assert refused.value.exit_code == 2
 
 
 def test_check_of_a_missing_set(tmp_path):

@@ -82,4 +82,5 @@ def test_without_a_script_it_asks_for_one(monkeypatch, capsys):
         errors.run(launch.main)
     assert ended.value.code == 2
     [said] = capsys.readouterr().err.splitlines()
-    assert "which script? python -m dwindle.launch train_distill.py --epochs 10" in said
+    wanted = "which script? python -m dwindle.launch train_distill.py --epochs 10"
+    assert said.endswith(f"{wanted} (--help lists what there is)")
