@@ -6,7 +6,8 @@ Writes artifacts/model_ts.pt (TorchScript), model.onnx, model_int8.onnx (what pr
 export_results.json. Only when every file has passed its checks do they replace the ones that were there.
 """
 
-import dwindle.interruption  # noqa: F401 - first of all
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
+from dwindle.errors import UserError, describe_os_error, imported, run, sigterm_as_interruption
 
 import argparse
 import json
@@ -23,8 +24,10 @@ from torch import nn
 from tqdm import tqdm
 
 from dwindle.checkpoint import command_line, load_checkpoint
-from dwindle.compress.benchmark import memory_and_loading, time_engines
-from dwindle.compress.export import (
+from dwindle.cli import FlagParser
+from dwindle.engine import Engine, first_output
+from dwindle.export.benchmark import memory_and_loading, time_engines
+from dwindle.export.formats import (
     EXECUTORCH_REMEDY,
     load_torchscript,
     to_executorch,
@@ -32,12 +35,11 @@ from dwindle.compress.export import (
     to_onnx,
     to_torchscript,
 )
-from dwindle.compress.graph import zero_weights
-from dwindle.compress.lineage import chosen_checkpoint, files_of_another, matching_quantised
-from dwindle.compress.measure import file_size, multiply_adds, nonzeros, open_session, parameters
-from dwindle.compress.onnx_file import check_onnx, read_onnx, write_onnx
-from dwindle.compress.optional import imported
-from dwindle.compress.verify import (
+from dwindle.export.measure import file_size, multiply_adds, nonzeros, open_session, parameters
+from dwindle.export.onnx_file import check_onnx, read_onnx, write_onnx
+from dwindle.export.onnx_graph import zero_weights
+from dwindle.export.provenance import chosen_checkpoint, files_of_another, matching_quantised
+from dwindle.export.verify import (
     agreement,
     check_float,
     check_quantised,
@@ -45,15 +47,12 @@ from dwindle.compress.verify import (
     onnx_engine,
     torch_engine,
 )
-from dwindle.cores import processor, usable_cores
-from dwindle.engine import Engine, first_output
-from dwindle.errors import UserError, describe_os_error, run, sigterm_as_interruption
 from dwindle.files import sha256_of, write_json
-from dwindle.flags import FlagParser
+from dwindle.machine import processor, usable_cores
 from dwindle.results import load_or_begin, record
+from dwindle.task import Task
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, task_of
-from dwindle.tasks.task import Task
 
 TRIALS = 1_000  # real inputs, and as many random ones
 LARGEST_BYTES = {"model_ts.pt": 1_000_000, "model.onnx": 600_000, "model_int8.onnx": 128_000}

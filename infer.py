@@ -7,7 +7,8 @@ python infer.py --stream file.wav                    a file down the live path, 
 python infer.py --isolated --evaluate manifest.csv   how good the answers are
 """
 
-import dwindle.interruption  # noqa: F401 - first of all
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
+from dwindle.errors import UserError, quiet_sound_libraries, run
 
 import argparse
 import json
@@ -19,19 +20,18 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dwindle.audio.corpora import sound_files
-from dwindle.errors import UserError, quiet_sound_libraries, run
-from dwindle.file_listener import Settings, answers, error_row, native_blocks
-from dwindle.flags import FlagParser, pcm_rate, positive_int
-from dwindle.manifest import as_table, read_manifest, score
-from dwindle.runtime.display import Display
-from dwindle.runtime.live import listen
-from dwindle.runtime.microphone import Microphone, input_devices
-from dwindle.runtime.player import Player, pcm_blocks
-from dwindle.runtime.processor import AudioProcessor
-from dwindle.runtime.recogniser import RUNNING_THRESHOLD, Recogniser
-from dwindle.runtime.stream import RealTimeInference
-from dwindle.runtime.vad import KINDS, VoiceActivityDetector
+from dwindle.cli import FlagParser, positive_int
+from dwindle.infer.speech.display import Display
+from dwindle.infer.speech.evaluate import as_table, read_manifest, score
+from dwindle.infer.speech.file_listener import Settings, answers, error_row, native_blocks
+from dwindle.infer.speech.listener import RealTimeInference
+from dwindle.infer.speech.live import listen
+from dwindle.infer.speech.microphone import Microphone, input_devices
+from dwindle.infer.speech.model import RUNNING_THRESHOLD, Recogniser
+from dwindle.infer.speech.processor import AudioProcessor
+from dwindle.infer.speech.sound_file import sound_files
+from dwindle.infer.speech.sources import Player, pcm_blocks, pcm_rate
+from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
 
 __all__ = ["AudioProcessor", "RealTimeInference", "VoiceActivityDetector"]
 DEFAULT_MODEL = Path(__file__).parent / "artifacts" / "model_int8.onnx"

@@ -5,7 +5,8 @@
 Parameters, multiply-adds for one input, bytes of the weights, and milliseconds for one input on one thread.
 """
 
-import dwindle.interruption  # noqa: F401 - first of all
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
+from dwindle.errors import run
 
 import argparse
 import json
@@ -13,14 +14,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from dwindle.compress.benchmark import engines
-from dwindle.compress.export import to_onnx, to_torchscript
-from dwindle.compress.measure import latencies, multiply_adds, parameters, weights_size
+from dwindle.cli import FlagParser, channels
 from dwindle.data import data_directory
-from dwindle.errors import run
-from dwindle.flags import FlagParser, channels
+from dwindle.export.benchmark import engines
+from dwindle.export.formats import to_onnx, to_torchscript
+from dwindle.export.measure import latencies, multiply_adds, parameters, weights_size
+from dwindle.task import Task
 from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
-from dwindle.tasks.task import Task
 
 ROUNDS = 50
 

@@ -6,7 +6,8 @@ Takes artifacts/student.pt; writes artifacts/pruned.pt, artifacts/quantized.onnx
 other version under artifacts/versions/, and a row for each in artifacts/results.json. --resume goes on after a stop.
 """
 
-import dwindle.interruption  # noqa: F401 - first of all
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
+from dwindle.errors import UsageError, UserError, run
 
 import argparse
 import contextlib
@@ -21,28 +22,25 @@ from accelerate.utils import DataLoaderConfiguration
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
-from dwindle.compress.calibration import checked
-from dwindle.compress.comparison import Measured, chosen, largest_loss, measured, table
-from dwindle.compress.distill import Ensemble, KnowledgeDistillationLoss
-from dwindle.compress.export import to_onnx
-from dwindle.compress.measure import file_size, open_session
-from dwindle.compress.onnx_file import read_onnx, write_onnx
+from dwindle.cli import FlagParser, partial_share, positive_float, positive_int, share
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
+from dwindle.compress.prune_channels import narrowed, prune_channels
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
-from dwindle.compress.quantize_static import quantized_static
+from dwindle.compress.quantize_static import checked_calibration, quantized_static
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
-from dwindle.compress.structured import narrowed, prune_channels
-from dwindle.compress.verify import onnx_engine
-from dwindle.compress.version import Version
-from dwindle.compress.workshop import Workshop
-from dwindle.errors import UsageError, UserError, run
+from dwindle.export.compare import Measured, Version, chosen, largest_loss, measured, table
+from dwindle.export.formats import to_onnx
+from dwindle.export.measure import file_size, open_session
+from dwindle.export.onnx_file import read_onnx, write_onnx
+from dwindle.export.verify import onnx_engine
 from dwindle.files import sha256_of
-from dwindle.flags import FlagParser, partial_share, positive_float, positive_int, share
 from dwindle.results import load_or_begin, record
+from dwindle.task import Task
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, held_out, refuse_who_heard, task_of
-from dwindle.tasks.task import Task
+from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
+from dwindle.train.fine_tuning import Workshop
 
 __all__ = ["MagnitudePruner", "QuantizedModel", "main"]
 
@@ -69,7 +67,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         refuse_who_heard(held_out(arguments, student), load_checkpoint(path, student.task), path)
     task = task_of(arguments, student)
     network = task.restored(student, student_path)
-    checked(task.calibration_inputs())
+    checked_calibration(task.calibration_inputs())
     workshop = open_workshop(arguments, task, network, folder, student.seed, teachers)
 
     stage = "distilled" if student.stage == "distilled" else "student"

@@ -12,19 +12,19 @@ import torch
 import torchaudio
 from torch.nn import functional
 
-from dwindle.audio import SAMPLE_RATE, WINDOW_SAMPLES
-from dwindle.audio.frontend import FRAME_SAMPLES, HIGHEST_HZ, HOP_SAMPLES, LOWEST_HZ, MEL_BANDS, LogMel
-from dwindle.audio.network import SpeechNet
-from dwindle.audio.reading import read_audio
-from dwindle.compress.distill import KnowledgeDistillationLoss
-from dwindle.compress.export import to_onnx
-from dwindle.compress.measure import open_session
 from dwindle.compress.prune import MagnitudePruner, sparsity
 from dwindle.compress.quantize_aware import QuantizedModel
-from dwindle.runtime.recogniser import Recogniser
-from dwindle.runtime.stream import RealTimeInference
-from dwindle.runtime.vad import VoiceActivityDetector
-from dwindle.tasks.spoken import STUDENT
+from dwindle.export.formats import to_onnx
+from dwindle.export.measure import open_session
+from dwindle.infer.speech import SAMPLE_RATE, WINDOW_SAMPLES
+from dwindle.infer.speech.listener import RealTimeInference
+from dwindle.infer.speech.model import Recogniser
+from dwindle.infer.speech.sound_file import read_audio
+from dwindle.infer.speech.vad import VoiceActivityDetector
+from dwindle.tasks.speech.front_end import FRAME_SAMPLES, HIGHEST_HZ, HOP_SAMPLES, LOWEST_HZ, MEL_BANDS, LogMel
+from dwindle.tasks.speech.network import SpeechNet
+from dwindle.tasks.speech.words import STUDENT
+from dwindle.train.distillation import KnowledgeDistillationLoss
 
 SAMPLES = Path(__file__).parent / "samples"
 RELEASED = Path(__file__).parent / "artifacts" / "model_int8.onnx"

@@ -7,7 +7,8 @@ Stopped at any moment, the same command with --resume goes on. `accelerate launc
 script on several processes or machines.
 """
 
-import dwindle.interruption  # noqa: F401 - first of all
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
+from dwindle.errors import UsageError, UserError, run
 
 import argparse
 from pathlib import Path
@@ -19,16 +20,15 @@ from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwa
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
-from dwindle.compress.distill import Ensemble, KnowledgeDistillationLoss
-from dwindle.compress.measure import multiply_adds, nonzeros, parameters
-from dwindle.compress.training import Recipe, Trainer, reader
-from dwindle.errors import UsageError, UserError, run
+from dwindle.cli import FlagParser, channels, positive_float, positive_int, share, whole_number
+from dwindle.export.measure import multiply_adds, nonzeros, parameters
 from dwindle.files import sha256_of
-from dwindle.flags import FlagParser, channels, positive_float, positive_int, share, whole_number
 from dwindle.results import load_or_begin, record
+from dwindle.task import Task
 from dwindle.tasks import artifacts_of
 from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
-from dwindle.tasks.task import Task
+from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
+from dwindle.train.trainer import Recipe, Trainer, reader
 
 __all__ = ["KnowledgeDistillationLoss", "main"]
 

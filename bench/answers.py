@@ -15,22 +15,23 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from dwindle.errors import run
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from dwindle.audio import SAMPLE_RATE, corpora
-from dwindle.audio.corpora import REJECT
-from dwindle.audio.frontend import HOP_SAMPLES, MEL_BANDS, LogMel
-from dwindle.audio.rejection import best_words
-from dwindle.audio.sets import HeardClips
-from dwindle.compress.measure import open_session, session_reader
+from dwindle.cli import FlagParser
 from dwindle.data import data_directory
-from dwindle.errors import run
+from dwindle.export.measure import open_session, session_reader
 from dwindle.files import sha256_of, written_whole
-from dwindle.flags import FlagParser
+from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.tasks import TaskOptions, open_task
-from dwindle.tasks.spoken import SpokenWords
+from dwindle.tasks.speech import corpora
+from dwindle.tasks.speech.datasets import HeardClips
+from dwindle.tasks.speech.front_end import HOP_SAMPLES, MEL_BANDS, LogMel
+from dwindle.tasks.speech.rejection import best_words
+from dwindle.tasks.speech.words import SpokenWords
 
 FORMAT = "dwindle-answers-1"
 JUDGED = ("fsdd", "speech_commands", "negatives")  # no synthetic voices: nothing is trained here

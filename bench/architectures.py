@@ -14,6 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from dwindle.errors import run
+
 import numpy as np
 import onnxruntime
 import torch
@@ -21,15 +23,14 @@ from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
-from dwindle.audio import WINDOW_SAMPLES
-from dwindle.audio.frontend import MEL_BANDS, LogMel
-from dwindle.audio.network import SpeechNet, normalised
-from dwindle.compress.distill import KnowledgeDistillationLoss
-from dwindle.compress.training import Recipe, Trainer, reader
+from dwindle.cli import FlagParser
 from dwindle.data import data_directory
-from dwindle.errors import run
-from dwindle.flags import FlagParser
+from dwindle.infer.speech import WINDOW_SAMPLES
 from dwindle.tasks import TaskOptions, open_task
+from dwindle.tasks.speech.front_end import MEL_BANDS, LogMel
+from dwindle.tasks.speech.network import SpeechNet, normalised
+from dwindle.train.distillation import KnowledgeDistillationLoss
+from dwindle.train.trainer import Recipe, Trainer, reader
 
 
 class Excited(nn.Module):

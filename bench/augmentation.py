@@ -18,11 +18,11 @@ import torch
 from torch.nn import functional
 
 from dwindle import errors
-from dwindle.audio import SAMPLE_RATE, WINDOW_SAMPLES
-from dwindle.audio.augment import Strength, WaveAugment
-from dwindle.audio.network import SpeechNet
-from dwindle.flags import FlagParser
-from dwindle.tasks.spoken import CLIPS_PER_STRING, STRING_SAMPLES, STUDENT
+from dwindle.cli import FlagParser
+from dwindle.infer.speech import SAMPLE_RATE, WINDOW_SAMPLES
+from dwindle.tasks.speech.augment import Strength, WaveAugment
+from dwindle.tasks.speech.network import SpeechNet
+from dwindle.tasks.speech.words import CLIPS_PER_STRING, STRING_SAMPLES, STUDENT
 
 CLASSES = 11
 KINDS = [field.name for field in fields(Strength) if not field.name.endswith("_db")]

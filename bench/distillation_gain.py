@@ -9,10 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.runs import train
 from dwindle.errors import run
+
+from bench.runs import train
+from dwindle.cli import FlagParser
 from dwindle.files import write_json
-from dwindle.flags import FlagParser
 
 SHOWN = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_db", "other_words_test_rejected")
 

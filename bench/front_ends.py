@@ -10,14 +10,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from dwindle.errors import run
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dwindle.audio import WINDOW_SAMPLES
-from dwindle.audio.frontend import FRAME_SAMPLES, HOP_SAMPLES, LogMel
-from dwindle.compress.measure import latencies, open_session
-from dwindle.errors import run
+from dwindle.export.measure import latencies, open_session
+from dwindle.infer.speech import WINDOW_SAMPLES
+from dwindle.tasks.speech.front_end import FRAME_SAMPLES, HOP_SAMPLES, LogMel
 
 ROUNDS = 300
 

@@ -11,17 +11,18 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from dwindle.errors import UserError, run
+
 from tqdm import tqdm
 
 from bench.runs import judged
-from dwindle.compress.measure import open_session, session_reader
+from dwindle.cli import FlagParser
 from dwindle.data import data_directory
-from dwindle.errors import UserError, run
+from dwindle.export.measure import open_session, session_reader
 from dwindle.files import sha256_of, write_json
-from dwindle.flags import FlagParser
 from dwindle.results import load_results
+from dwindle.task import Task
 from dwindle.tasks import TaskOptions, open_task
-from dwindle.tasks.task import Task
 
 
 def main() -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.runs import train
-from dwindle.audio.corpora import FSDD_SPEAKERS
 from dwindle.errors import run
+
+from bench.runs import train
+from dwindle.cli import FlagParser
 from dwindle.files import write_json
-from dwindle.flags import FlagParser
+from dwindle.tasks.speech.corpora import FSDD_SPEAKERS
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from dwindle.audio import WINDOW_SAMPLES
-from dwindle.audio.network import SpeechNet
-from dwindle.audio.store import FULL_SCALE, ClipStore
+from dwindle.infer.speech import WINDOW_SAMPLES
+from dwindle.tasks.speech.network import SpeechNet
+from dwindle.tasks.speech.store import FULL_SCALE, ClipStore
 
 SHAPE = {"channels": 88, "stem_channels": 16, "blocks": 4}  # 95 thousand parameters with eleven classes
 

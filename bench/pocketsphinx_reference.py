@@ -14,8 +14,8 @@ import numpy as np
 import soxr
 from pocketsphinx import Decoder
 
-from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.vocabulary import DIGIT_WORDS
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.tasks.speech.vocabulary import DIGIT_WORDS
 
 MODEL_RATE = 16_000  # of its bundled English model
 LOOP = f"#JSGF V1.0; grammar digits; public <digits> = ({' | '.join(DIGIT_WORDS)})+;"

@@ -1,15 +1,16 @@
 """Training runs for comparisons: each one a real `train_distill.py`, one process per core, kept for the next time."""
 
+from dwindle.errors import UserError
+
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from dwindle.checkpoint import load_checkpoint
-from dwindle.compress.training import reader
 from dwindle.data import data_directory
-from dwindle.errors import UserError
 from dwindle.tasks import TaskOptions, open_task
+from dwindle.train.trainer import reader
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.streams import Stream
-from dwindle.audio import SAMPLE_RATE
-from dwindle.runtime.recogniser import Recogniser
-from dwindle.runtime.stream import RealTimeInference
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.listener import RealTimeInference
+from dwindle.infer.speech.model import Recogniser
 
 TRIAL_S = 6.0
 CHUNK_S = 0.04

@@ -7,6 +7,8 @@ Streams are made from real clips (bench/streams.py): FSDD's official test (`--sp
 validation speakers of Speech Commands, words that are not digits and noises that no training heard.
 """
 
+from dwindle.errors import run
+
 import argparse
 import time
 from collections.abc import Iterable, Sequence
@@ -32,20 +34,19 @@ from bench.streams import (
     unpaused_streams,
     with_noise,
 )
-from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.corpora import TEST, VALIDATION, negatives, noise
-from dwindle.audio.own_hiss import amid_own_hiss
-from dwindle.audio.reading import read_audio
-from dwindle.cores import processor
+from dwindle.cli import FlagParser
 from dwindle.data import data_directory, require
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
-from dwindle.errors import run
 from dwindle.files import sha256_of, write_json
-from dwindle.flags import FlagParser
-from dwindle.runtime.event import WordEvent
-from dwindle.runtime.recogniser import Recogniser
-from dwindle.runtime.stream import RealTimeInference
-from dwindle.runtime.vad import KINDS, VoiceActivityDetector
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.listener import RealTimeInference
+from dwindle.infer.speech.model import Recogniser
+from dwindle.infer.speech.padding import amid_own_hiss
+from dwindle.infer.speech.sound_file import read_audio
+from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
+from dwindle.infer.speech.word import WordEvent
+from dwindle.machine import processor
+from dwindle.tasks.speech.corpora import TEST, VALIDATION, negatives, noise
 
 CHUNK = SAMPLE_RATE // 100  # 10 ms, as a sound card delivers
 GAPS_S = (0.05, 0.1, 0.2, 0.5, 1.0)

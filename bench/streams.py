@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.corpora import REJECT, TEST, VALIDATION, Clip, fsdd, negatives, noise, speech_commands
-from dwindle.audio.reading import read_audio
-from dwindle.audio.speech_edges import MARGIN_MS, speech_edges
-from dwindle.audio.store import FULL_SCALE
-from dwindle.audio.vocabulary import DIGIT_WORDS
-from dwindle.audio.voices import synthesise
+from dwindle.infer.speech import REJECT, SAMPLE_RATE
+from dwindle.infer.speech.edges import MARGIN_MS, speech_edges
+from dwindle.infer.speech.sound_file import read_audio
+from dwindle.tasks.speech.corpora import TEST, VALIDATION, Clip, fsdd, negatives, noise, speech_commands
+from dwindle.tasks.speech.store import FULL_SCALE
+from dwindle.tasks.speech.vocabulary import DIGIT_WORDS
+from dwindle.tasks.speech.voices import synthesise
 
 PEAK = 0.5
 FLOOR_DB = -75.0  # a quiet room, so that a gap is not digital silence

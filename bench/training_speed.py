@@ -6,6 +6,8 @@ Dwindle's own Trainer and the plain loop of bench/plain_loop.py take turns, each
 as torchrun starts them), on the same clips. A share is of the wall time of the epoch without its validation.
 """
 
+from dwindle.errors import UserError
+
 import argparse
 import json
 import os
@@ -26,14 +28,13 @@ from torch import nn
 
 from bench.plain_loop import plain_epoch
 from dwindle import errors
-from dwindle.compress.distill import KnowledgeDistillationLoss
-from dwindle.compress.training import Recipe, Trainer
+from dwindle.cli import FlagParser
 from dwindle.data import data_directory
-from dwindle.errors import UserError
-from dwindle.flags import FlagParser
+from dwindle.task import Batch, Judged
 from dwindle.tasks import TaskOptions, open_task
-from dwindle.tasks.spoken import SpokenWords
-from dwindle.tasks.task import Batch, Judged
+from dwindle.tasks.speech.words import SpokenWords
+from dwindle.train.distillation import KnowledgeDistillationLoss
+from dwindle.train.trainer import Recipe, Trainer
 
 CONTENDERS = {  # name: processes, threads of each
     "plain loop": (1, 2),

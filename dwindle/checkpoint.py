@@ -1,5 +1,7 @@
 """Checkpoints: what one stage hands to the next, written whole, describing itself, never able to run code."""
 
+from dwindle.errors import UserError
+
 import io
 import os
 import shlex
@@ -12,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dwindle.errors import UserError
 from dwindle.files import sha256_of, written_whole
 
 FORMAT = "dwindle-checkpoint-1"

@@ -1,13 +1,23 @@
 """Edits between the words that were said and the words that were heard, and how sure their rate is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from dwindle.scores import wilson_interval
-
 RESAMPLINGS = 2_000
+NORMAL_95 = 1.959964  # two-sided
+
+
+def wilson_interval(correct: float, count: float) -> tuple[float, float]:
+    """The 95% interval of a proportion (Wilson 1927); honest for small counts and near 0 or 1."""
+    if count == 0:
+        return 0.0, 1.0
+    share, z2 = correct / count, NORMAL_95**2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = NORMAL_95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,81 @@
-"""An engine: whatever runs a model, PyTorch or a runtime of shipped files, seen from outside."""
+"""An engine runs a model, whatever the model is: named tensors in, named tensors out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-Engine = Callable[[Tensor], Sequence[Tensor]]  # inputs to all outputs; the first holds the logits
-Reader = Callable[[Tensor], Tensor]  # inputs to logits
+from dwindle.errors import imported
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+Tensors = dict[str, Tensor]
+Engine = Callable[[Mapping[str, Tensor]], Tensors]
 
 
-def first_output(engine: Engine) -> Reader:
-    """The logits alone."""
-    return lambda inputs: engine(inputs)[0]
+def torch_engine(
+    model: nn.Module, inputs: Iterable[str], outputs: Iterable[str], device: torch.device | str = "cpu"
+) -> Engine:
+    """Any torch module, TorchScript and exported programs included, which takes and gives tensors in this order."""
+    inputs, outputs = tuple(inputs), tuple(outputs)
+
+    def run(feed: Mapping[str, Tensor]) -> Tensors:
+        if isinstance(model, nn.Module) and model.training:
+            model.eval()
+        with torch.inference_mode():
+            given = model(*(feed[name].to(device) for name in inputs))
+        given = given if isinstance(given, tuple | list) else (given,)
+        answers = {name: tensor.cpu() for name, tensor in zip(outputs, given, strict=True)}
+        return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in answers.items()}
+
+    return run
+
+
+def onnx_engine(model: "str | Path | bytes | onnxruntime.InferenceSession", threads: int = 1) -> Engine:
+    """An ONNX file, or a session that is open already, in ONNX Runtime."""
+    session = open_session(model, threads) if isinstance(model, str | Path | bytes) else model
+    inputs = [node.name for node in session.get_inputs()]
+    outputs = [node.name for node in session.get_outputs()]
+
+    def run(feed: Mapping[str, Tensor]) -> Tensors:
+        given = session.run(outputs, {name: feed[name].contiguous().numpy() for name in inputs})
+        return {name: torch.from_numpy(array) for name, array in zip(outputs, given, strict=True)}
+
+    return run
+
+
+def executorch_engine(path: str | Path, inputs: Iterable[str], outputs: Iterable[str]) -> Engine:
+    """A .pte file in ExecuTorch's own runtime; it takes inputs of the shape that it was lowered for."""
+    runtime = imported("executorch.runtime", "pip install executorch==1.2.0").Runtime.get()
+    method = runtime.load_program(str(path)).load_method("forward")
+    inputs, outputs = tuple(inputs), tuple(outputs)
+
+    def run(feed: Mapping[str, Tensor]) -> Tensors:
+        given = method.execute([feed[name].contiguous() for name in inputs])
+        return {name: tensor.clone() for name, tensor in zip(outputs, given, strict=True)}
+
+    return run
+
+
+def open_session(model: str | Path | bytes, threads: int = 1) -> "onnxruntime.InferenceSession":
+    """An ONNX file (or its content) in ONNX Runtime on so many threads of the CPU."""
+    runtime = imported("onnxruntime", "pip install -r requirements.txt")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # do not slow down what is timed next
+    content = model if isinstance(model, bytes) else str(model)
+    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def in_batches(engine: Engine, feed: Mapping[str, Tensor], size: int) -> Tensors:
+    """Run many examples, so many at a time, and join the answers."""
+    count = len(next(iter(feed.values())))
+    parts = [
+        engine({name: tensor[start : start + size] for name, tensor in feed.items()}) for start in range(0, count, size)
+    ]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}

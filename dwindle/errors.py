@@ -1,13 +1,14 @@
 """Errors that a person can cause, and the one place that turns them into one line and an exit code."""
 
 import errno
+import importlib
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType, TracebackType
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -94,3 +95,22 @@ def quiet_sound_libraries() -> Iterator[None]:
         sys.stderr = own_stderr
         os.dup2(saved, 2)
         os.close(saved)
+
+
+def imported(module: str, remedy: str) -> ModuleType:
+    """The module, or one line that says how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(f"{module} cannot be imported ({error}): {remedy}") from error
+
+
+def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Ctrl-C while a script still imports torch, which takes seconds: one line there too."""
+    if issubclass(kind, KeyboardInterrupt):  # Python then ends itself by the signal, as a shell expects
+        print(f"\n{Path(sys.argv[0]).name}: interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _told

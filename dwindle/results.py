@@ -3,6 +3,8 @@
 python -m dwindle.results artifacts/results.json
 """
 
+from dwindle.errors import UsageError, UserError, run
+
 import json
 import os
 import sys
@@ -12,7 +14,6 @@ from typing import Any
 
 import jsonschema
 
-from dwindle.errors import UsageError, UserError, run
 from dwindle.files import write_json
 
 FORMAT = "dwindle-results-1"

@@ -1,14 +1,15 @@
 """Everything that was measured, read from its files; what has not been measured yet is None or empty."""
 
+from dwindle.errors import UserError
+
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dwindle.errors import UserError
+from dwindle.metrics import Score
 from dwindle.results import load_results
-from dwindle.scores import Score
 
 ABLATION_MANNERS = ("alone", "distilled")
 SIDE_RUNS = ("sweep", "one_shot")  # versions that a comparison needs and nobody ships

@@ -11,9 +11,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dwindle.errors import UserError, run
-from dwindle.flags import FlagParser
-from dwindle.runtime.recogniser import RUNNING_THRESHOLD
-from dwindle.scores import Score
+
+from dwindle.cli import FlagParser
+from dwindle.infer.speech.model import RUNNING_THRESHOLD
+from dwindle.metrics import Score
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread, right_by_speaker
 from notebooks.readme_tables import SHIPPED, by_version, running_text, short_score, table

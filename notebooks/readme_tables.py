@@ -11,8 +11,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dwindle.errors import run
-from dwindle.flags import FlagParser
-from dwindle.runtime.company import COMPANY_S
+
+from dwindle.cli import FlagParser
+from dwindle.infer.speech.hold_back import COMPANY_S
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread
 from notebooks.titles import STREAMS, version_title

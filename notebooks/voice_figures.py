@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dwindle.scores import score_by_speaker
+from dwindle.metrics import score_by_speaker
 from notebooks.drawing import COLOURS, LINES, MARKERS, NothingToDraw, new_figure, with_intervals
 from notebooks.measurements import Measurements, confusions, right_by_speaker
 from notebooks.titles import set_title

@@ -3,16 +3,17 @@
 python -m samples.make_samples
 """
 
+from dwindle.errors import run
+
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.vocabulary import DIGIT_WORDS
-from dwindle.audio.voices import Utterance, speak
-from dwindle.errors import run
 from dwindle.files import written_whole
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.tasks.speech.vocabulary import DIGIT_WORDS
+from dwindle.tasks.speech.voices import Utterance, speak
 
 FOLDER = Path(__file__).parent
 SILENCE_MS = 200

@@ -1,5 +1,7 @@
 """What every test may use: the corpora, two synthetic sounds, and the rule that a strict run skips nothing."""
 
+from dwindle.errors import UserError
+
 import os
 import resource
 import shutil
@@ -11,9 +13,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.voices import installed_synthesisers
-from dwindle.errors import UserError
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.tasks.speech.voices import installed_synthesisers
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch and its children start; one test runs on each core
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # several threads on a shared core: whoever waits makes room

@@ -7,8 +7,8 @@ import torch
 
 from bench.answers import BRIGHTEST_DB, DARKEST_DB, coded
 from dwindle.files import write_json
+from dwindle.metrics import Score
 from dwindle.results import validate
-from dwindle.scores import Score
 
 SETS = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_db", "other_words_test_rejected")
 SHIPPED_MS = {"1_threads": {"median_ms": 0.55, "p95_ms": 0.67}}

@@ -7,10 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from dwindle.audio import accents, sets, voices
-from dwindle.audio.accents import SPELLED, foreign_voices
-from dwindle.audio.corpora import REJECT
-from dwindle.audio.vocabulary import DIGIT_WORDS, EVERYDAY_WORDS
+from dwindle.infer.speech import REJECT
+from dwindle.tasks.speech import accents, voices
+from dwindle.tasks.speech import datasets as sets
+from dwindle.tasks.speech.accents import SPELLED, foreign_voices
+from dwindle.tasks.speech.vocabulary import DIGIT_WORDS, EVERYDAY_WORDS
 
 
 @pytest.fixture(autouse=True)

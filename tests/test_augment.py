@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.augment import SPEED_PERCENT, SpecAugment, Strength, WaveAugment, mixed_at
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.tasks.speech.augment import SPEED_PERCENT, SpecAugment, Strength, WaveAugment, mixed_at
 
 NOTHING = dict.fromkeys(("speed", "reverberation", "band", "noise", "babble", "clipping", "telephone", "hum"), 0.0)
 

@@ -1,5 +1,7 @@
 """Checkpoints: whole, self-describing, and harmless whoever wrote them."""
 
+from dwindle.errors import UserError
+
 import os
 import pickle
 import re
@@ -13,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dwindle.checkpoint import FORMAT, Checkpoint, load_checkpoint, load_safely, save_tensors
-from dwindle.errors import UserError
 from dwindle.files import sha256_of
 
 

@@ -1,5 +1,7 @@
 """Corpora: what each folder holds, how it is split, and that nothing stands on two sides."""
 
+from dwindle.errors import UserError
+
 import errno
 import hashlib
 import os
@@ -12,9 +14,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.audio import corpora
-from dwindle.audio.corpora import HELD_OUT, REJECT, TEST, TRAIN, VALIDATION, Clip
-from dwindle.errors import UserError
+from dwindle.infer.speech import REJECT
+from dwindle.infer.speech.sound_file import sound_files
+from dwindle.tasks.speech import corpora
+from dwindle.tasks.speech.corpora import HELD_OUT, TEST, TRAIN, VALIDATION, Clip
 
 
 def put(path: Path, seed: int = 0) -> None:
@@ -91,7 +94,7 @@ def test_one_speaker_is_held_out_everywhere(data_dir):
 def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path, monkeypatch):
     put(tmp_path / "open/a.wav")
     put(tmp_path / "locked/b.wav")
-    assert len(list(corpora.sound_files(tmp_path))) == 2
+    assert len(list(sound_files(tmp_path))) == 2
     scan = os.scandir
 
     def scan_what_is_open(path):
@@ -101,7 +104,7 @@ def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path, monkeypatch
 
     monkeypatch.setattr(os, "scandir", scan_what_is_open)  # root may read everything
     with pytest.raises(PermissionError, match="locked"):
-        corpora.sound_files(tmp_path)
+        sound_files(tmp_path)
 
 
 def test_a_stray_file_among_fsdd_is_named(tmp_path):

@@ -1,5 +1,7 @@
 """The data directory and its command: where data is looked for, what is listed, what a check finds."""
 
+from dwindle.errors import UsageError, UserError
+
 import gzip
 import json
 import os
@@ -11,11 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from dwindle import check as checking
 from dwindle import data
-from dwindle.audio import SAMPLE_RATE
-from dwindle.check import check, read_idx
-from dwindle.errors import UsageError, UserError
+from dwindle.data import check as checking
+from dwindle.data.check import check, read_idx
+from dwindle.infer.speech import SAMPLE_RATE
 
 
 def test_where_data_is_looked_for(monkeypatch):

@@ -14,9 +14,9 @@ import soundfile
 from script_process import ROOT, run_script
 from tiny_corpus import chord
 
-from dwindle.audio.network import SpeechNet
-from dwindle.compress.measure import parameters
-from dwindle.tasks.spoken import STUDENT
+from dwindle.export.measure import parameters
+from dwindle.tasks.speech.network import SpeechNet
+from dwindle.tasks.speech.words import STUDENT
 
 PAGE = (ROOT / "docs" / "your_own_words.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]

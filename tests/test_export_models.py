@@ -14,14 +14,14 @@ import torch
 from script_process import ROOT, run_script
 
 import export_models
-from dwindle.audio import SAMPLE_RATE
 from dwindle.checkpoint import Checkpoint
-from dwindle.compress.export import load_torchscript, to_onnx
-from dwindle.compress.measure import open_session
-from dwindle.compress.onnx_file import metadata_of, read_onnx, write_onnx
-from dwindle.cores import processor
+from dwindle.export.formats import load_torchscript, to_onnx
+from dwindle.export.measure import open_session
+from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
 from dwindle.files import sha256_of, write_json
-from dwindle.runtime.recogniser import Recogniser
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.model import Recogniser
+from dwindle.machine import processor
 from dwindle.tasks import TaskOptions, open_task
 
 WRITTEN = ["export_results.json", "model.onnx", "model_int8.onnx", "model_ts.pt", "results.json"]

@@ -1,5 +1,7 @@
 """Fetching from a server on this machine that misbehaves in every way that a real one does."""
 
+from dwindle.errors import UserError
+
 import gzip
 import hashlib
 import os
@@ -15,10 +17,10 @@ from pathlib import Path
 import pytest
 from misbehaving_server import files_below, serving, tarball, zipped
 
-from dwindle import catalogue, data, errors
-from dwindle.catalogue import DataSet, Source, contents_digest, keep_all
-from dwindle.errors import UserError
-from dwindle.fetch import _alone, fetch
+from dwindle import data, errors
+from dwindle.data import source as catalogue
+from dwindle.data.fetch import _alone, fetch
+from dwindle.data.source import DataSet, Source, contents_digest, keep_all
 
 ROOT = Path(__file__).parents[1]
 CONTENT = {"zero/a.wav": b"RIFF" + os.urandom(200_000), "zero/b.wav": b"RIFF" + os.urandom(100_000), "list.txt": b"a"}
@@ -209,9 +211,9 @@ def test_interrupted_while_downloading(server, tmp_path):
     server.fault = "stall"
     program = f"""
 from pathlib import Path
-from dwindle.catalogue import DataSet, Source, keep_all
+from dwindle.data.source import DataSet, Source, keep_all
 from dwindle.errors import run
-from dwindle.fetch import fetch
+from dwindle.data.fetch import fetch
 words = DataSet("words", "Words", "", "", (Source({server.url!r}),), 0, ("list.txt",), keep_all)
 run(lambda: fetch(words, Path({str(tmp_path)!r})) and 0)
 """

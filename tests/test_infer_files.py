@@ -15,7 +15,7 @@ from infer_command import infer, json_lines
 from tone_model import silence, spoken, tone, write_tone_model
 
 import infer as infer_script
-from dwindle.file_listener import FileListener, Settings
+from dwindle.infer.speech.file_listener import FileListener, Settings
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_the_classes_of_the_specification_can_be_imported_and_used(place):
     recogniser_path = place / "tones.onnx"
     names = ("VoiceActivityDetector", "AudioProcessor", "RealTimeInference")
     detector_class, processor_class, inference_class = (getattr(infer_script, name) for name in names)
-    from dwindle.runtime.recogniser import Recogniser
+    from dwindle.infer.speech.model import Recogniser
 
     processor = processor_class(16_000, 8_000)
     inference = inference_class(Recogniser(recogniser_path), detector_class("energy"))

@@ -22,7 +22,7 @@ MAY_USE = {  # part of dwindle: the other parts that it may import; modules besi
 }
 PACKAGE_OF = {"webrtcvad": "webrtcvad-wheels"}  # where the module's name is not the package's
 RUNTIME_MODULES = {"numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "webrtcvad"}
-TORCH_FREE = ("dwindle.audio", "dwindle.audio.reading", "dwindle.errors")
+TORCH_FREE = ("dwindle.infer.speech", "dwindle.infer.speech.sound_file", "dwindle.errors")
 
 
 def source_files() -> list[Path]:
@@ -87,12 +87,12 @@ def test_every_part_imports_only_what_it_may():
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("dwindle.runtime.stream", "def late():\n    import torch"),
-        ("dwindle.runtime.stream", "from dwindle.audio import reading"),
-        ("dwindle.runtime.stream", "from ..audio.reading import read_audio"),
+        ("dwindle.infer.speech.listener", "def late():\n    import torch"),
+        ("dwindle.infer.speech.listener", "from dwindle.infer.speech import reading"),
+        ("dwindle.infer.speech.listener", "from ..audio.reading import read_audio"),
         ("dwindle.compress.prune", "from dwindle.tasks import spoken_digits"),
         ("dwindle.compress.prune", "from dwindle import audio"),
-        ("dwindle.audio.reading", "import dwindle.runtime.vad"),
+        ("dwindle.infer.speech.sound_file", "import dwindle.infer.speech.vad"),
         ("dwindle.tasks.text", "import dwindle.compress.prune"),
         ("dwindle.checkpoint", "import dwindle.tasks"),
     ],

@@ -1,13 +1,14 @@
 """Costs: operations against hand-worked counts, latency ratios, memory of another process."""
 
+from dwindle.errors import UserError
+
 import time
 
 import pytest
 import torch
 from torch import nn
 
-from dwindle.audio.network import SpeechNet
-from dwindle.compress.measure import (
+from dwindle.export.measure import (
     Latency,
     file_size,
     fresh_process,
@@ -18,7 +19,7 @@ from dwindle.compress.measure import (
     parameters,
     weights_size,
 )
-from dwindle.errors import UserError
+from dwindle.tasks.speech.network import SpeechNet
 
 
 def test_parameters_and_nonzeros_are_counted():

@@ -5,9 +5,9 @@ import json
 import pytest
 from script_process import run_script
 
-from dwindle.audio.network import SpeechNet
-from dwindle.compress.measure import parameters
-from dwindle.tasks.spoken import STUDENT, TEACHER
+from dwindle.export.measure import parameters
+from dwindle.tasks.speech.network import SpeechNet
+from dwindle.tasks.speech.words import STUDENT, TEACHER
 
 
 @pytest.mark.parametrize(("width", "most"), [(None, 85_000), (24, 20_000)])

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from dwindle.audio import WINDOW_SAMPLES
-from dwindle.audio.network import SpeechNet
-from dwindle.tasks.spoken import STUDENT, TEACHER
+from dwindle.infer.speech import WINDOW_SAMPLES
+from dwindle.tasks.speech.network import SpeechNet
+from dwindle.tasks.speech.words import STUDENT, TEACHER
 
 MOST_STUDENT_PARAMETERS = 85_000
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dwindle.audio import SAMPLE_RATE
-from dwindle.audio.corpora import HISS, REJECT, Clip
-from dwindle.audio.noises import BURST_S, SPEEDS, Noises
-from dwindle.audio.store import ClipStore
+from dwindle.infer.speech import REJECT, SAMPLE_RATE
+from dwindle.tasks.speech.corpora import HISS, Clip
+from dwindle.tasks.speech.noises import BURST_S, SPEEDS, Noises
+from dwindle.tasks.speech.store import ClipStore
 
 SNEEZE_S = 0.6  # in five seconds of silence
 

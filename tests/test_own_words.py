@@ -1,5 +1,7 @@
 """A person's own words: any vocabulary, format and rate, through the same pipeline as the digits."""
 
+from dwindle.errors import UsageError, UserError
+
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,10 @@ import soundfile
 import torch
 from tiny_corpus import chord
 
-from dwindle.audio.augment import HISSES
-from dwindle.audio.corpora import REJECT
-from dwindle.errors import UsageError, UserError
+from dwindle.infer.speech import REJECT
 from dwindle.tasks import TaskOptions, open_task
-from dwindle.tasks.spoken import CLIPS_PER_STRING
+from dwindle.tasks.speech.augment import HISSES
+from dwindle.tasks.speech.words import CLIPS_PER_STRING
 
 FORMATS = (("wav", 44_100), ("flac", 16_000), ("ogg", 48_000), ("mp3", 22_050))
 

@@ -1,5 +1,7 @@
 """Pruning: zeros counted, masks kept and removed, channels really gone, and nothing lost when it is interrupted."""
 
+from dwindle.errors import UsageError, UserError
+
 import copy
 from types import SimpleNamespace
 
@@ -9,14 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from dwindle.audio.network import SpeechNet
-from dwindle.compress.distill import KnowledgeDistillationLoss
-from dwindle.compress.measure import learnt_multiply_adds, nonzeros, parameters
 from dwindle.compress.prune import hold_zeros, prune_in_steps, sparsity, without_masks
-from dwindle.compress.structured import narrowed, without_channels
-from dwindle.compress.version import Version
-from dwindle.compress.workshop import Workshop
-from dwindle.errors import UsageError, UserError
+from dwindle.compress.prune_channels import narrowed, without_channels
+from dwindle.export.compare import Version
+from dwindle.export.measure import learnt_multiply_adds, nonzeros, parameters
+from dwindle.tasks.speech.network import SpeechNet
+from dwindle.train.distillation import KnowledgeDistillationLoss
+from dwindle.train.fine_tuning import Workshop
 from prune_and_quantize import MagnitudePruner
 
 

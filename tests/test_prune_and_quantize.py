@@ -18,12 +18,12 @@ from tiny_corpus import QUICK, train, write_fsdd
 import prune_and_quantize
 from dwindle import errors
 from dwindle.checkpoint import Checkpoint, load_checkpoint, save_tensors
-from dwindle.compress.graph import zero_weights
-from dwindle.compress.onnx_file import metadata_of, read_onnx
-from dwindle.cores import processor
+from dwindle.export.onnx_file import metadata_of, read_onnx
+from dwindle.export.onnx_graph import zero_weights
 from dwindle.files import sha256_of
+from dwindle.machine import processor
 from dwindle.results import load_results
-from dwindle.tasks.spoken import SpokenWords
+from dwindle.tasks.speech.words import SpokenWords
 
 COMMAND = ("--data_dir", "data", "--corpora", "fsdd", "--batch_size", "20", "--steps", "2", "--epochs_per_step", "1")
 WHOLE = (*COMMAND, "--last_epochs", "2", "--qat_epochs", "1", "--rounds", "3")

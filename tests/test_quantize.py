@@ -1,5 +1,7 @@
 """Quantising: INT8 and float16 files on the real runtime, close to float, with the scales that were trained."""
 
+from dwindle.errors import UserError
+
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +11,14 @@ import torch
 from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
-from dwindle.audio.network import SpeechNet
-from dwindle.compress.export import to_onnx
-from dwindle.compress.measure import open_session
-from dwindle.compress.onnx_file import metadata_of, read_onnx, write_onnx
 from dwindle.compress.prune import hold_zeros, sparsity, without_masks
 from dwindle.compress.qdq import store_trained_scales
 from dwindle.compress.quantize_static import quantize_static
 from dwindle.compress.quantize_weights import int8_levels, store_as_float16, store_as_int8
-from dwindle.errors import UserError
+from dwindle.export.formats import to_onnx
+from dwindle.export.measure import open_session
+from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
+from dwindle.tasks.speech.network import SpeechNet
 from prune_and_quantize import QuantizedModel
 
 INPUTS = {"audio": {0: "batch", 1: "samples"}}

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.audio.rejection import ACCEPTED_WORDS_SHARE, Heard, best_words, calibrated_threshold, rejected
-from dwindle.scores import Score
+from dwindle.metrics import Score
+from dwindle.tasks.speech.rejection import ACCEPTED_WORDS_SHARE, Heard, best_words, calibrated_threshold, rejected
 
 
 def test_the_best_word_is_never_the_rejecting_class_and_its_probability_counts_all_classes():

@@ -1,5 +1,7 @@
 """The report: tables and page say what the files hold, leave out what is missing, and need nothing else."""
 
+from dwindle.errors import UserError
+
 import json
 import re
 import subprocess
@@ -10,9 +12,8 @@ from pathlib import Path
 import pytest
 from report_files import answers, rows, written
 
-from dwindle.errors import UserError
 from dwindle.files import write_json
-from dwindle.scores import Score
+from dwindle.metrics import Score
 from notebooks.measurements import confusions, load_measurements, right_by_speaker
 from notebooks.report_page import written_page
 

@@ -1,5 +1,7 @@
 """The tables of README and model card say what the files say."""
 
+from dwindle.errors import UserError
+
 import copy
 import json
 from pathlib import Path
@@ -7,9 +9,8 @@ from pathlib import Path
 import pytest
 from report_files import LIVE, STREAMED, row, written
 
-from dwindle.errors import UserError
 from dwindle.files import write_json
-from dwindle.scores import Score
+from dwindle.metrics import Score
 from notebooks.marked_page import BEGIN, END, with_region
 from notebooks.measurements import load_measurements
 from notebooks.model_card import card_results

@@ -1,5 +1,7 @@
 """results.json: rows that follow the schema, replaced by version, written whole."""
 
+from dwindle.errors import UserError
+
 import copy
 import json
 import subprocess
@@ -8,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dwindle.errors import UserError
+from dwindle.metrics import Score
 from dwindle.results import load_results, record, validate
-from dwindle.scores import Score
 
 
 def row(version: str = "student", **changes) -> dict:

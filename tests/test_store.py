@@ -1,17 +1,19 @@
 """The store of decoded clips: decoded once, mapped after, and cut into windows that hold the speech."""
 
+from dwindle.errors import UserError
+
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.audio import SAMPLE_RATE, store
-from dwindle.audio.corpora import Clip
-from dwindle.audio.reading import AudioError
-from dwindle.audio.store import FULL_SCALE, ClipStore, joined, open_store, store_of_voices
-from dwindle.audio.voices import SpokenClip
-from dwindle.errors import UserError
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.sound_file import AudioError
+from dwindle.tasks.speech import store
+from dwindle.tasks.speech.corpora import Clip
+from dwindle.tasks.speech.store import FULL_SCALE, ClipStore, joined, open_store, store_of_voices
+from dwindle.tasks.speech.voices import SpokenClip
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from tiny_corpus import write_fsdd
 
 from bench.streaming import latencies_ms, quality_row
 from bench.streams import LEAD_S, Spoken, Stream, fsdd_streams
-from dwindle.audio import SAMPLE_RATE
-from dwindle.runtime.event import WordEvent
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.word import WordEvent
 
 
 def stream(text: str, seconds: float = 60.0) -> Stream:

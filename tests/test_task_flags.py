@@ -1,5 +1,7 @@
 """The flags that name a task: the same in every stage, and a later stage parts the clips as training did."""
 
+from dwindle.errors import UsageError, UserError
+
 import argparse
 import sys
 
@@ -9,7 +11,6 @@ import export_models
 import prune_and_quantize
 import train_distill
 from dwindle.checkpoint import Checkpoint
-from dwindle.errors import UsageError, UserError
 from dwindle.tasks import TASKS, TaskOptions, open_task
 from dwindle.tasks.flags import add_task_flags, task_of
 

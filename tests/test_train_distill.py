@@ -14,11 +14,11 @@ from tiny_corpus import QUICK, train, write_fsdd
 
 import train_distill
 from dwindle import errors
-from dwindle.audio.augment import HISSES
-from dwindle.audio.network import SpeechNet
 from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
 from dwindle.files import sha256_of
 from dwindle.results import load_results
+from dwindle.tasks.speech.augment import HISSES
+from dwindle.tasks.speech.network import SpeechNet
 
 pytestmark = pytest.mark.timeout(900)  # on a busy machine; all of it takes a minute on a quiet one
 ALONE = (*QUICK, "--alpha", "0", "--epochs", "5", "--patience", "0", "--output_dir", "out")

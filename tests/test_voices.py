@@ -1,5 +1,7 @@
 """Synthetic voices: the seeded draw, the trimming, the cache, and what happens without a synthesiser."""
 
+from dwindle.errors import UsageError, UserError
+
 import os
 
 import numpy as np
@@ -7,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.audio import SAMPLE_RATE, voices
-from dwindle.audio.vocabulary import COMMON_WORDS, CONFUSABLE_WORDS, DIGIT_WORDS, EVERYDAY_WORDS, OTHER_WORDS
-from dwindle.audio.voices import Utterance, draw_utterances, speak, synthesise, trim_silence
-from dwindle.errors import UsageError, UserError
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.tasks.speech import voices
+from dwindle.tasks.speech.vocabulary import COMMON_WORDS, CONFUSABLE_WORDS, DIGIT_WORDS, EVERYDAY_WORDS, OTHER_WORDS
+from dwindle.tasks.speech.voices import Utterance, draw_utterances, speak, synthesise, trim_silence
 
 BOTH = ("espeak-ng", "flite")
 

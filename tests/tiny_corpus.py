@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from script_process import ROOT, run_script
 
-from dwindle.audio import SAMPLE_RATE
+from dwindle.infer.speech import SAMPLE_RATE
 
 SPEAKERS = {"george": 0.9, "theo": 1.0, "lucas": 1.1}  # with the pitch of each
 TAKES = (0, 5, 10, 11, 12, 13)  # one to test, one to validate, four to train

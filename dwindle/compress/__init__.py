@@ -1,1 +1,1 @@
-"""HOW it is shrunk: distil, prune, quantise, export, measure; knows no task by name."""
+"""Stage 2: pruning and quantisation. Knows no task by name."""

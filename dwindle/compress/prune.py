@@ -1,5 +1,7 @@
 """Magnitude pruning: the smallest weights of the whole network become zero, step by step, with training in between."""
 
+from dwindle.errors import UsageError, UserError
+
 import copy
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from dwindle.checkpoint import load_safely, save_tensors
-from dwindle.compress.training import fingerprint
-from dwindle.compress.version import Version
-from dwindle.compress.workshop import Workshop
-from dwindle.errors import UsageError, UserError
+from dwindle.export.compare import Version
+from dwindle.train.fine_tuning import Workshop
+from dwindle.train.trainer import fingerprint
 
 PRUNABLE = (nn.Conv1d, nn.Conv2d, nn.Linear)
 NEVER_TRAINED_TO_ZERO = 0.01  # a share of exact zeros that training alone does not reach

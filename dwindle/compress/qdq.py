@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from dwindle.compress.graph import makers_of, remove_unread
-from dwindle.compress.onnx_file import lean, metadata_of, read_onnx, write_onnx
 from dwindle.compress.quantize_weights import store_as_int8
+from dwindle.export.onnx_file import lean, metadata_of, read_onnx, write_onnx
+from dwindle.export.onnx_graph import makers_of, remove_unread
 
 
 def store_trained_scales(path: Path) -> None:

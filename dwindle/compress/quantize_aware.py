@@ -4,6 +4,8 @@ torch.ao's graph mode is used rather than its successor in torchao: it exports t
 at opset 17, so that the file computes with exactly the scales that were trained.
 """
 
+from dwindle.errors import UserError
+
 import copy
 import operator
 import warnings
@@ -17,16 +19,18 @@ from torch import Tensor, fx, nn
 from torch.ao import quantization
 from torch.ao.quantization import quantize_fx
 from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from dwindle.compress.calibration import checked
-from dwindle.compress.folding import folded, weightless
 from dwindle.compress.prune import hold_zeros, without_masks
 from dwindle.compress.qdq import store_trained_scales
+from dwindle.compress.quantize_static import checked_calibration
 from dwindle.compress.quantize_weights import nonzeros_left
-from dwindle.compress.version import Version
-from dwindle.compress.workshop import Workshop
+from dwindle.export.compare import Version
+from dwindle.train.fine_tuning import Workshop
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
+FOLDERS = {nn.Conv1d: fuse_conv_bn_eval, nn.Conv2d: fuse_conv_bn_eval, nn.Linear: fuse_linear_bn_eval}
 ADDITIONS = (operator.add, operator.iadd, torch.add)
 RESHAPING = ("flatten", "unsqueeze", "squeeze", "reshape", "view", "transpose", "permute", torch.flatten)
 RATE_SHARE = 0.8  # of the fine-tuning's learning rate: the weights need only settle between levels
@@ -57,7 +61,7 @@ class QuantizedModel(nn.Module):
 
     def __init__(self, model: nn.Module, calibration: Iterable[Tensor] | None = None) -> None:
         super().__init__()
-        batches = None if calibration is None else checked(calibration)
+        batches = None if calibration is None else checked_calibration(calibration)
         with _without_warnings():
             fused = folded(model)
             settings = quantization.QConfigMapping().set_global(None)
@@ -122,6 +126,56 @@ def quantized_aware(parent: Version, workshop: Workshop, epochs: int) -> Version
     note = f"{model.quantised_layers()} layers INT8 per channel with uint8 activations, {epochs} epochs of training"
     made = {"onnx_path": path, "network": model.convert(), "nonzeros": nonzeros_left(parent, path)}
     return replace(parent, name=name, stage="quantised", **made, note=note)
+
+
+class _Value(fx.Proxy):
+    """A traced value; a network may ask it for its device, which is the CPU here."""
+
+    device = property(lambda self: torch.device("cpu"))
+
+
+class _Tracer(fx.Tracer):
+    """Follows a network into all that holds weights; what holds none (a front end) stays whole."""
+
+    def __init__(self, whole: set[str]) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        return name in self.whole or super().is_leaf_module(module, name)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Value(node, self)
+
+
+def weightless(network: nn.Module) -> list[str]:
+    """The parts of a network's own making that hold no weights."""
+    return [
+        name
+        for name, module in network.named_modules()
+        if name and not any(True for _ in module.parameters()) and not type(module).__module__.startswith("torch.nn")
+    ]
+
+
+def folded(network: nn.Module) -> fx.GraphModule:
+    """A copy of the network, traced, with its normalisation folded away wherever a layer stands before it."""
+    network = copy.deepcopy(network).eval()
+    try:
+        graph = _Tracer(set(weightless(network))).trace(network)
+    except (fx.proxy.TraceError, TypeError, ValueError) as error:
+        raise UserError(f"this network cannot be traced, which quantising in training needs: {error}") from error
+    modules = dict(network.named_modules())
+    for node in graph.nodes:
+        before = node.args[0] if node.op == "call_module" and node.args else None
+        if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) != 1:
+            continue
+        layer, norm = modules[before.target], modules[node.target]
+        if isinstance(norm, _BatchNorm) and type(layer) in FOLDERS:
+            parent, _, name = before.target.rpartition(".")
+            setattr(network.get_submodule(parent), name, FOLDERS[type(layer)](layer, norm))
+            node.replace_all_uses_with(before)
+            graph.erase_node(node)
+    return fx.GraphModule(network, graph)
 
 
 def _answering_layers(fused: fx.GraphModule) -> list[str]:

@@ -4,6 +4,8 @@ Only layers with stored weights are quantised, and the additions and rectifiers 
 front end) and the layers that give the answer stay float; those have few weights, stored as INT8 all the same.
 """
 
+from dwindle.errors import UserError
+
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,13 +19,11 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization import quantize_static as quantize_with_runtime
 from torch import Tensor
 
-from dwindle.compress.calibration import checked
-from dwindle.compress.graph import layer_weights, makers_of, readers_of
-from dwindle.compress.onnx_file import lean, metadata_of, read_onnx, write_onnx
 from dwindle.compress.quantize_weights import nonzeros_left, store_as_int8
-from dwindle.compress.version import Version
-from dwindle.compress.workshop import Workshop
-from dwindle.errors import UserError
+from dwindle.export.compare import Version
+from dwindle.export.onnx_file import lean, metadata_of, read_onnx, write_onnx
+from dwindle.export.onnx_graph import layer_weights, makers_of, readers_of
+from dwindle.train.fine_tuning import Workshop
 
 RESHAPING = ("Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "MaxPool")
 JOINING = ("Add", "Relu")
@@ -45,7 +45,7 @@ def quantize_static(
 ) -> int:
     """Write an INT8 file of a float one; gives how many layers compute in whole numbers."""
     model = read_onnx(onnx_path)
-    batches = checked(calibration)
+    batches = checked_calibration(calibration)
     chosen, layers = worth_quantising(model)
     if not layers:
         raise UserError(f"{onnx_path}: no layer here can be quantised")
@@ -70,6 +70,18 @@ def quantize_static(
     store_as_int8(quantised)
     write_onnx(quantised, out_path, metadata_of(model))
     return layers
+
+
+def checked_calibration(calibration: Iterable[Tensor]) -> list[Tensor]:
+    """The batches, if ranges can be read from them."""
+    batches = [batch for batch in calibration if len(batch)]
+    if not batches:
+        raise UserError("the calibration set is empty: quantising needs typical inputs to read ranges from")
+    if not any(batch.count_nonzero() for batch in batches):
+        raise UserError("the calibration set is silent: every number in it is zero, so no range can be read from it")
+    if not all(batch.isfinite().all() for batch in batches if batch.is_floating_point()):
+        raise UserError("the calibration set holds numbers that are not finite: take out the damaged recordings")
+    return batches
 
 
 def worth_quantising(model: onnx.ModelProto) -> tuple[set[str], int]:

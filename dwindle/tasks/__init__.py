@@ -2,11 +2,11 @@
 
 from importlib import import_module
 
-from dwindle.tasks.task import Task, TaskOptions
+from dwindle.task import Task, TaskOptions
 
 TASKS = {
-    "spoken_digits": "dwindle.tasks.spoken_digits",
-    "own_words": "dwindle.tasks.own_words",
+    "spoken_digits": "dwindle.tasks.speech.digits",
+    "own_words": "dwindle.tasks.speech.own_words",
 }
 DEFAULT_TASK = "spoken_digits"
 

@@ -1,13 +1,14 @@
 """The flags that name a task and its data, the same in every stage."""
 
+from dwindle.errors import UsageError
+
 import argparse
 from pathlib import Path
 
 from dwindle.checkpoint import Checkpoint
 from dwindle.data import data_directory
-from dwindle.errors import UsageError
+from dwindle.task import Task
 from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
-from dwindle.tasks.task import Task
 
 
 def add_task_flags(group: argparse._ArgumentGroup) -> None:

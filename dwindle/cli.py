@@ -1,0 +1,67 @@
+"""Command lines: how they are refused, and what a flag may be."""
+
+from dwindle.errors import UsageError
+
+import argparse
+import math
+from typing import NoReturn
+
+LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
+MOST_CHANNELS = 1024
+
+
+class FlagParser(argparse.ArgumentParser):
+    """Refuses a command line as everything else is refused: in one line, where argparse would print all flags first."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (--help lists what there is)")
+
+
+def positive_int(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= LARGEST_WHOLE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def channels(text: str) -> int:
+    """How wide a network is; far wider ones than anybody has memory for are refused before they are built."""
+    if positive_int(text) > MOST_CHANNELS:
+        raise argparse.ArgumentTypeError(f"{text} channels are more than {MOST_CHANNELS}")
+    return int(text)
+
+
+def whole_number(text: str) -> int:
+    if not text.isdecimal() or not int(text) <= LARGEST_WHOLE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
+def positive_float(text: str) -> float:
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def share(text: str) -> float:
+    """From nothing to all of it."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
+def partial_share(text: str) -> float:
+    """Neither nothing nor all of it."""
+    value = _number(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
+    return value
+
+
+def _number(text: str) -> float:
+    """What is no number becomes NaN, which lies in no range."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

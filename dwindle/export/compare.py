@@ -1,0 +1,171 @@
+"""Versions side by side: what each costs and how well it does, and which of them should ship."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dwindle.export.measure import Latency, file_size, latencies, open_session, session_reader
+from dwindle.files import sha256_of
+from dwindle.machine import processor
+from dwindle.metrics import Score
+
+LARGEST_LOSS = 0.003  # of accuracy against the model that was quantised
+LARGEST_BYTES = 128_000
+SLOWEST = 0.92  # times as fast as the float file; a file and its twin differ by up to 7% in one run
+RUNTIME, PYTORCH = "onnxruntime", "pytorch"  # one thread each
+
+
+@dataclass(frozen=True)
+class Version:
+    """A model and its record."""
+
+    name: str
+    stage: str  # as results.json knows it
+    onnx_path: Path
+    network: nn.Module | None = None  # the same model in PyTorch, where it runs there
+    parameters: int = 0
+    nonzeros: int = 0
+    multiply_adds: int = 0
+    timed: bool = True  # False where another version takes exactly as long
+    note: str = ""  # what was converted, and what was not
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A version with everything that a row of results.json says of it."""
+
+    version: Version
+    validation: Score
+    scores: dict[str, Score]
+    bytes: int
+    bytes_gzipped: int
+    latency: dict[str, Latency]
+
+    @property
+    def name(self) -> str:
+        return self.version.name
+
+    def speed_against(self, other: "Measured") -> float:
+        """How many times as fast in ONNX Runtime."""
+        return self.latency[RUNTIME].speedup_over(other.latency[RUNTIME])
+
+    def as_row(self, **origin: Any) -> dict[str, Any]:
+        """For results.json."""
+        version = self.version
+        return {
+            "version": version.name,
+            "stage": version.stage,
+            "file": version.onnx_path.name,
+            "sha256": sha256_of(version.onnx_path),
+            **origin,
+            "parameters": version.parameters,
+            "nonzeros": version.nonzeros,
+            "multiply_adds": version.multiply_adds,
+            "bytes": self.bytes,
+            "bytes_gzipped": self.bytes_gzipped,
+            "scores": {name: score.as_row() for name, score in self.scores.items()},
+            "latency": {engine: latency.as_row() for engine, latency in self.latency.items()},
+            "processor": processor(),
+            "note": version.note,
+        }
+
+
+def measured(versions: Sequence[Version], task: Any, rounds: int) -> list[Measured]:
+    """Judge every version by its file, and time all of them in turns on one thread."""
+    example = next(iter(task.calibration_inputs()))[:1]
+    sessions = {version.name: open_session(version.onnx_path) for version in versions}
+    timed = [version for version in versions if version.timed]
+    taken = _timed(timed, sessions, example, rounds)
+    found = []
+    for version in versions:
+        read, size = session_reader(sessions[version.name]), file_size(version.onnx_path)
+        latency = {engine: taken[engine, version.name] for engine, name in taken if name == version.name}
+        scores = task.evaluate(read)
+        found.append(Measured(version, task.validate(read), scores, size.bytes, size.bytes_gzipped, latency))
+    return found
+
+
+def _timed(
+    versions: Sequence[Version], sessions: dict[str, Any], example: Tensor, rounds: int
+) -> dict[tuple[str, str], Latency]:
+    feed = {sessions[versions[0].name].get_inputs()[0].name: example.numpy()}
+    calls: dict[tuple[str, str], Any] = {
+        (RUNTIME, name): lambda session=sessions[name]: session.run(None, feed)
+        for name in (one.name for one in versions)
+    }
+    for version in versions:
+        if version.network is not None:
+            calls[PYTORCH, version.name] = lambda network=version.network: network(example)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            return latencies(calls, rounds)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def chosen(candidates: Sequence[Measured], parent: Measured) -> tuple[Measured, str]:
+    """The quantised version to ship, by validation accuracy, bytes and latency, and the reason in words."""
+
+    def faults(one: Measured) -> list[str]:
+        loss, speed = parent.validation.share - one.validation.share, one.speed_against(parent)
+        return [
+            *([f"{100 * loss:.2f} points behind {parent.name}"] if loss > LARGEST_LOSS else []),
+            *([f"{one.bytes:,} bytes"] if one.bytes > LARGEST_BYTES else []),
+            *([f"{1 / speed:.2f} times as slow as float"] if speed < SLOWEST else []),
+        ]
+
+    ranked = sorted(candidates, key=lambda one: (len(faults(one)), -one.validation.correct, one.bytes))
+    best = ranked[0]
+    speed = best.speed_against(parent)
+    reason = (
+        f"{best.name}: validation {100 * best.validation.share:.2f}% ({parent.name} in float "
+        f"{100 * parent.validation.share:.2f}%), {speed:.2f} times as fast as float"
+    )
+    if found := faults(best):
+        reason += f"; no version meets every bound, and this one misses: {', '.join(found)}"
+    passed_over = [f"{one.name} {', '.join(faults(one))}" for one in ranked[1:] if faults(one)]
+    return best, reason + (f"; passed over: {'; '.join(passed_over)}" if passed_over else "")
+
+
+def largest_loss(one: Measured, parent: Measured) -> tuple[float, str]:
+    """The largest fall of a share on any data set, and that set's name."""
+    return max((parent.scores[name].share - score.share, name) for name, score in one.scores.items())
+
+
+def table(rows: Sequence[Measured]) -> str:
+    """Two tables, costs and shares, a line for each version."""
+    width = max(len(row.name) for row in rows) + 2
+    costs = [f"{'':<{width}}{'parameters':>11}{'non-zero':>10}{'bytes':>9}{'gzipped':>9}{'M mult-add':>11}"
+             f"{'PyTorch ms (p95)':>19}{'ONNX Runtime ms (p95)':>23}"]  # fmt: skip
+    for row in rows:
+        version = row.version
+        costs.append(
+            f"{row.name:<{width}}{version.parameters:>11,}{version.nonzeros:>10,}{row.bytes:>9,}"
+            f"{row.bytes_gzipped:>9,}{version.multiply_adds / 1e6:>11.2f}"
+            f"{_times(row, PYTORCH):>19}{_times(row, RUNTIME):>23}"
+        )
+    sets = list(rows[0].scores)
+    words = {name: name.split("_") for name in sets}
+    columns = {name: max(len(word) for word in words[name]) + 2 for name in sets}
+    columns = {name: max(8, wide) for name, wide in columns.items()}
+    height = max(len(parts) for parts in words.values())
+    shares = [
+        f"{'':<{width}}"
+        + "".join(f"{(words[name][line] if line < len(words[name]) else ''):>{columns[name]}}" for name in sets)
+        for line in range(height)
+    ]
+    for row in rows:
+        cells = "".join(f"{100 * row.scores[name].share:>{columns[name] - 1}.2f}%" for name in sets)
+        shares.append(f"{row.name:<{width}}{cells}")
+    return "\n".join([*costs, "", *shares])
+
+
+def _times(row: Measured, engine: str) -> str:
+    latency = row.latency.get(engine)
+    return f"{latency.median_ms:.3f} ({latency.p95_ms:.3f})" if latency else "-"

@@ -1,0 +1,1 @@
+"""Stage 4, what answers at run time: numpy and onnxruntime, never torch."""

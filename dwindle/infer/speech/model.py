@@ -1,0 +1,165 @@
+"""The recogniser: an exported ONNX file and what its metadata says, checked once, then asked for answers."""
+
+from dwindle.errors import UsageError, UserError
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from dwindle.infer.speech import REJECT
+
+SPACED_FRAMES = 8  # between which the spacing of frames is measured
+RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
+
+
+class ModelError(UserError):
+    """A model file that cannot be used; says which and why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one isolated clip is: a word, or None where it is rejected; and how probable the likeliest word is."""
+
+    label: str | None
+    confidence: float
+
+
+class Recogniser:
+    """Waveforms in, class probabilities out: pooled over the clip, or for every frame of it."""
+
+    def __init__(self, path: str | os.PathLike, threshold: float | None = None, threads: int = 1):
+        self.path = Path(path)
+        self._session = _open_session(self.path, threads)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.labels: list[str] = _labels(self.path, metadata)
+        self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
+        self.window_samples = int(_number(self.path, metadata, "window_samples", 1, 10 * self.sample_rate))
+        self.running_threshold = RUNNING_THRESHOLD if threshold is None else threshold
+        self.lone_threshold = self.noisy_threshold = self.running_threshold  # of a word alone, and alone amid noise
+        if threshold is None:
+            threshold = _number(self.path, metadata, "threshold", 0.0, 1.0)
+            if "lone_threshold" in metadata:  # words are mostly said several at a time
+                self.lone_threshold = self.noisy_threshold = _number(self.path, metadata, "lone_threshold", 0.0, 1.0)
+            if "noisy_threshold" in metadata:
+                self.noisy_threshold = _number(self.path, metadata, "noisy_threshold", 0.0, 1.0)
+        elif not 0.0 <= threshold <= 1.0:
+            raise UsageError(f"--threshold {threshold:g} is outside 0 to 1")
+        self.threshold = threshold
+        # of the middle word: where its frames are surest
+        self.peak_after_start_s = _number(self.path, metadata, "peak_after_start_ms", -1000, 1000) / 1000
+        self.peak_before_end_s = _number(self.path, metadata, "peak_before_end_ms", -1000, 1000) / 1000
+        self.words = [label for label in self.labels if label != REJECT]
+        self.frame_samples = self._checked_frame_samples()
+
+    def classify(self, clip: np.ndarray) -> Answer:
+        """The one answer for a clip that holds one word."""
+        probabilities = softmax(self._run(self._one_window(clip))[0])[0]
+        confidence, word = max((float(probabilities[self.labels.index(word)]), word) for word in self.words)
+        return Answer(word if confidence >= self.threshold else None, confidence)
+
+    def pooled(self, samples: np.ndarray) -> np.ndarray:
+        """Probabilities (labels,) for these samples taken as one word, wherever in them it stands."""
+        return softmax(self._run(samples)[0])[0]
+
+    def frames(self, samples: np.ndarray, newest: int) -> np.ndarray:
+        """Probabilities (newest, labels + blank) of the last frames; each spans `frame_samples` samples."""
+        return softmax(self._run(samples)[1][0, -newest:])
+
+    def _run(self, samples: np.ndarray) -> list[np.ndarray]:
+        return self._session.run(["logits", "frames"], {"audio": samples[None, :]})
+
+    def _one_window(self, clip: np.ndarray) -> np.ndarray:
+        """A clip shorter than the window stands between zeros, as in training."""
+        missing = max(0, self.window_samples - len(clip))
+        return np.pad(np.asarray(clip, np.float32), (missing // 2, missing - missing // 2))
+
+    def _checked_frame_samples(self) -> int:
+        """Trial runs say that the outputs have the shapes they should, and how many samples a frame spans."""
+        logits, frames = self._trial(self.window_samples)
+        if logits.shape != (1, len(self.labels)) or frames.ndim != 3 or frames.shape[2] != len(self.labels) + 1:
+            raise ModelError(
+                f"{self.path}: {len(self.labels)} labels, but outputs of shape {logits.shape} and {frames.shape}: "
+                "labels and network do not belong together; export it again"
+            )
+        one_more, many_more = (self._shortest(frames.shape[1] + added) for added in (1, 1 + SPACED_FRAMES))
+        spacing, remainder = divmod(many_more - one_more, SPACED_FRAMES)
+        if remainder or not 0 < spacing <= self.window_samples // 4:
+            raise ModelError(f"{self.path}: its frames are not evenly spaced over the sound: export it again")
+        return spacing
+
+    def _shortest(self, frames: int) -> int:
+        """The fewest samples that give so many frames, between one window and two."""
+        too_few, enough = self.window_samples, 2 * self.window_samples
+        while enough - too_few > 1:
+            middle = (too_few + enough) // 2
+            if self._trial(middle)[1].shape[1] < frames:
+                too_few = middle
+            else:
+                enough = middle
+        return enough
+
+    def _trial(self, samples: int) -> list[np.ndarray]:
+        try:
+            return self._run(np.zeros(samples, np.float32))
+        except Exception as error:  # whatever a foreign graph makes the engine raise
+            raise ModelError(f"{self.path}: does not run on {samples} samples of sound: export it again") from error
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis, safe for large values."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file: name one with --model, or make one with export_models.py")
+    if not os.access(path, os.R_OK):
+        raise ModelError(f"{path}: no permission to read it")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = min(threads, os.cpu_count() or 1)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # the one line below says it better
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # many short runs: leave the cores alone
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        raise ModelError(f"{path}: not an ONNX model that can be read: export it again") from error
+    inputs = [(node.name, node.type, len(node.shape)) for node in session.get_inputs()]
+    outputs = [node.name for node in session.get_outputs()]
+    if inputs != [("audio", "tensor(float)", 2)] or outputs[:2] != ["logits", "frames"]:
+        raise ModelError(
+            f"{path}: takes {', '.join(name for name, _, _ in inputs)} and gives {', '.join(outputs)}, "
+            "where audio (batch, samples) and logits, frames are needed: this is not a speech model of ours"
+        )
+    return session
+
+
+def _labels(path: Path, metadata: dict[str, str]) -> list[str]:
+    try:
+        labels = json.loads(metadata["labels"])
+    except KeyError:
+        raise ModelError(f"{path}: carries no labels in its metadata: make it with export_models.py") from None
+    except ValueError:
+        labels = None
+    if not isinstance(labels, list) or not all(isinstance(label, str) and label for label in labels):
+        raise ModelError(f"{path}: its labels are not a JSON list of words: export it again")
+    if len(set(labels)) < len(labels) or not set(labels) - {REJECT}:
+        raise ModelError(f"{path}: its labels are repeated or empty: export it again")
+    return labels
+
+
+def _number(path: Path, metadata: dict[str, str], key: str, lowest: float, highest: float) -> float:
+    try:
+        value = float(metadata[key])
+    except KeyError:
+        raise ModelError(f"{path}: carries no {key} in its metadata: make it with export_models.py") from None
+    except ValueError:
+        value = float("nan")
+    if not lowest <= value <= highest:
+        raise ModelError(f"{path}: its {key} {metadata[key]!r} is not between {lowest:g} and {highest:g}")
+    return value

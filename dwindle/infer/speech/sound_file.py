@@ -1,0 +1,123 @@
+"""Reading sound: whatever libsndfile decodes, at any rate, as mono float32 at the rate that the models take."""
+
+from dwindle.errors import UserError
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from dwindle.infer.speech import SAMPLE_RATE
+
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
+PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown", as programs that write to pipes mean
+UNSTATED_FRAMES = 2**62  # likewise; libsndfile cannot decode such a FLAC file
+SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
+LONGEST_WHOLE_S = 600  # a longer file is streamed, so that memory stays bounded
+
+
+class AudioError(UserError):
+    """A sound file that cannot be used; says which and why."""
+
+
+def read_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """The whole file as mono float32 in [-1, 1]; raises AudioError for anything that is not a usable recording."""
+    blocks, count = [], 0
+    for block in stream_audio(path, sample_rate):
+        blocks.append(block)
+        count += len(block)
+        if count > LONGEST_WHOLE_S * sample_rate:
+            raise AudioError(f"{path}: longer than {LONGEST_WHOLE_S // 60} minutes: cut it, or stream it")
+    return np.concatenate(blocks)
+
+
+def stream_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE, block_s: float = 1.0) -> Iterator[np.ndarray]:
+    """The file in blocks of about `block_s` seconds, in bounded memory however long it is."""
+    with _opened(path) as sound:
+        resampler = None
+        if sound.samplerate != sample_rate:
+            resampler = soxr.ResampleStream(sound.samplerate, sample_rate, num_channels=1, dtype="float32")
+        frames_expected, frames_read = sound.frames, 0
+        for mono in _mono_blocks(path, sound, max(1, round(block_s * sound.samplerate))):
+            frames_read += len(mono)
+            yield np.clip(resampler.resample_chunk(mono) if resampler else mono, -1.0, 1.0)
+        if resampler:
+            yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+        if frames_read < frames_expected:
+            raise AudioError(f"{path}: truncated: {frames_read} of {frames_expected} frames could be read")
+
+
+def native_name(path: str | os.PathLike) -> str | bytes:
+    """A file's name as soundfile takes it, which would refuse one that is not UTF-8."""
+    return os.fsencode(path) if os.name == "posix" else os.fspath(path)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
+    path = Path(path)
+    if not path.exists():
+        raise AudioError(f"{path}: no such file")
+    if not path.is_file():
+        raise AudioError(f"{path}: not a file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty")
+    try:
+        sound = soundfile.SoundFile(native_name(path))
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file, whose format nothing states
+        if not os.access(path, os.R_OK):
+            raise AudioError(f"{path}: no permission to read it") from error
+        raise AudioError(f"{path}: not a sound file that can be read (WAV, FLAC, OGG, MP3 …)") from error
+    with sound:
+        if not LOWEST_RATE <= sound.samplerate <= HIGHEST_RATE:
+            raise AudioError(
+                f"{path}: sample rate {sound.samplerate} Hz is outside {LOWEST_RATE} to {HIGHEST_RATE} Hz: resample it"
+            )
+        if sound.frames == 0:
+            raise AudioError(f"{path}: holds no samples")
+        if sound.frames >= UNSTATED_FRAMES:
+            raise AudioError(f"{path}: does not say how long it is: encode it again, from a file and not from a pipe")
+        if _promises_more(sound.extra_info):
+            raise AudioError(f"{path}: truncated: the header promises more samples than the file holds")
+        yield sound
+
+
+# of the data; the size of the whole container is often a little wrong where every sample is there
+_TOO_SHORT = re.compile(r"^(?!RIFF|FORM).*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+
+
+def _promises_more(remarks: str) -> bool:
+    """Whether libsndfile found less than the header says; programs that write into a pipe say "a lot", and mean it."""
+    sizes = [tuple(map(int, found)) for found in _TOO_SHORT.findall(remarks)]
+    return any(held < promised < PIPED_BYTES for promised, held in sizes)
+
+
+def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_frames: int) -> Iterator[np.ndarray]:
+    while True:
+        try:
+            block = sound.read(block_frames, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: damaged: decoding stopped in the middle") from error
+        if len(block) == 0:
+            return
+        with np.errstate(over="ignore"):  # it becomes infinite, and that is said below
+            mono = block.mean(axis=1)
+        if not np.isfinite(mono).all():
+            raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite)")
+        yield mono
+
+
+def sound_files(folder: Path) -> Iterator[Path]:
+    """Every sound file below a folder, in a fixed order; none when the folder is not there."""
+    walked = os.walk(folder, onerror=_unless_missing)  # and not rglob, which skips in silence what it may not read
+    names = (Path(parent, name) for parent, _, files in walked for name in files)
+    return iter(sorted(path for path in names if path.suffix.lower() in SOUND_SUFFIXES))
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

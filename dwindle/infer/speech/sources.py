@@ -1,0 +1,107 @@
+"""Sound that is not a microphone's, sent down the same path: a file against a clock, or PCM from a pipe."""
+
+from dwindle.errors import UserError
+
+import argparse
+import math
+import struct
+import time
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from dwindle.cli import positive_int
+from dwindle.infer.speech.ring import SampleRing
+from dwindle.infer.speech.sound_file import HIGHEST_RATE, LOWEST_RATE, PIPED_BYTES
+
+BLOCK_S = 0.01  # what a sound card would deliver at a time
+OTHER_FORMATS = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"RF64", b"RIFX")
+UNSTATED = math.inf
+
+
+def _begins_as_mp3(start: bytes) -> bool:
+    """Whether these bytes are the header of an MPEG layer III frame, which no mark of a format need precede."""
+    if len(start) < 3 or start[0] != 0xFF or start[1] not in (0xE2, 0xE3, 0xF2, 0xF3, 0xFA, 0xFB):
+        return False
+    bit_rate, sample_rate = start[2] >> 4, start[2] >> 2 & 3
+    return bit_rate not in (0, 15) and sample_rate != 3
+
+
+class Player:
+    """Blocks go through a ring as a sound card's do: as fast as they are read, or, in real time, when they are due."""
+
+    def __init__(self, blocks: Iterable[np.ndarray], rate: int, realtime: bool = False):
+        self.rate = rate
+        self._blocks = blocks
+        self._realtime = realtime
+        self._ring = SampleRing(rate)
+        self.overflows = self.samples_lost = 0  # a clock that waits for its reader loses nothing
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """All the sound, in blocks of 10 ms."""
+        size = round(BLOCK_S * self.rate)
+        started = time.perf_counter()
+        for block in self._blocks:
+            for at in range(0, len(block), size):
+                part = block[at : at + size]
+                if self._realtime:
+                    due_s = (self._ring.written + len(part)) / self.rate
+                    time.sleep(max(0.0, started + due_s - time.perf_counter()))
+                self._ring.write(part[:, None])
+                yield self._ring.read(0)
+
+    def seconds_captured(self) -> float:
+        """The stream's clock, now."""
+        return self._ring.seconds_captured(self.rate)
+
+
+def pcm_rate(text: str) -> int:
+    """Samples a second: enough for speech, and no more than any sound card gives."""
+    rate = positive_int(text)
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise argparse.ArgumentTypeError(f"{rate} Hz is not between {LOWEST_RATE} and {HIGHEST_RATE} Hz")
+    return rate
+
+
+def pcm_blocks(pipe: BinaryIO, rate: int) -> tuple[int, Iterator[np.ndarray]]:
+    """16-bit mono from a pipe, raw or with the WAV header that arecord writes; (its rate, its blocks)."""
+    start, bytes_left = pipe.read(12), UNSTATED
+    if start[:4] == b"RIFF" and start[8:] == b"WAVE":
+        (rate, bytes_left), start = _wav_format(pipe), b""
+    elif start.startswith(OTHER_FORMATS) or _begins_as_mp3(start):
+        raise UserError("that is a sound file, and no PCM: give its name instead of -")
+    if rate > HIGHEST_RATE:
+        raise UserError(f"a rate of {rate} Hz is above {HIGHEST_RATE} Hz")
+    return rate, _blocks(pipe, start, round(rate * BLOCK_S) * 2, bytes_left)
+
+
+def _blocks(pipe: BinaryIO, start: bytes, size: int, bytes_left: float) -> Iterator[np.ndarray]:
+    heard, rest = 0, b""
+    while data := start or pipe.read1(int(min(size, bytes_left))):
+        start, bytes_left = b"", bytes_left - len(data)
+        rest += data
+        whole = len(rest) // 2 * 2
+        heard += whole
+        yield np.frombuffer(rest[:whole], "<i2").astype(np.float32) / 32_768
+        rest = rest[whole:]
+    if not heard:
+        raise UserError("nothing came in on standard input: arecord -f S16_LE -r 16000 | python infer.py -")
+
+
+def _wav_format(pipe: BinaryIO) -> tuple[int, float]:
+    """Read up to the first sample: the rate, and how many bytes of sound follow; only 16-bit mono PCM is taken."""
+    rate, sound_bytes = 0, UNSTATED
+    while header := pipe.read(8):
+        name, size = struct.unpack("<4sI", header.ljust(8, b"\0"))
+        if name == b"data":
+            sound_bytes = size if 0 < size < PIPED_BYTES else UNSTATED
+            break
+        body = pipe.read(size + size % 2)
+        if name == b"fmt " and len(body) >= 16:
+            _, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
+            if (channels, bits) != (1, 16):
+                raise UserError(f"standard input has {channels} channels of {bits} bits: arecord -f S16_LE -c 1")
+    if not rate:
+        raise UserError("standard input starts like a WAV file but states no format")
+    return rate, sound_bytes

@@ -1,1 +1,0 @@
-"""What ships: recogniser, voice activity, stream, microphone; numpy and onnxruntime, never torch."""

@@ -1,0 +1,1 @@
+"""Spoken words: corpora, synthetic voices, augmentation, networks, and how good an answer is."""

@@ -1,0 +1,86 @@
+"""The network: a front end, depthwise-separable convolutions that keep time, and two readings of the last map.
+
+Pooled over time it names one word (`logits`); unpooled it spells running speech, a frame every 32 ms (`frames`).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from dwindle.tasks.speech.augment import SpecAugment
+from dwindle.tasks.speech.front_end import MEL_BANDS, LogMel
+
+FREQUENCY_STRIDE = 4  # of the whole stem
+
+
+class SpeechNet(nn.Module):
+    """Waveform (batch, samples) to `logits` (batch, classes) and `frames` (batch, time, classes + blank)."""
+
+    def __init__(
+        self,
+        classes: int,
+        channels: int = 80,
+        stem_channels: int = 16,
+        blocks: int = 4,
+        kernel: int = 7,
+        time_stride: int = 1,  # of the trunk's frames; 2 halves the work of a large network that only names words
+    ) -> None:
+        super().__init__()
+        self.front_end = LogMel()
+        self.spec_augment = SpecAugment()
+        self.input_norm = nn.BatchNorm2d(1, affine=False)
+        wide = stem_channels + stem_channels // 2
+        self.stem = nn.Sequential(
+            normalised(nn.Conv2d(1, stem_channels, 5, stride=2, padding=2, bias=False)),
+            nn.ReLU(inplace=True),
+            *separable(stem_channels, wide, (3, 3), stride=(2, time_stride)),
+            nn.ReLU(inplace=True),
+            Residual(wide, (3, 3)),
+        )
+        self.across_bands = nn.Sequential(
+            *normalised(nn.Conv2d(wide * MEL_BANDS // FREQUENCY_STRIDE, channels, 1, bias=False)), nn.ReLU(inplace=True)
+        )
+        self.trunk = nn.Sequential(*(Residual(channels, (1, kernel)) for _ in range(blocks)))
+        self.attention = nn.Conv2d(channels, 1, 1)
+        self.word = nn.Conv2d(channels, classes, 1)
+        self.spelling = nn.Conv2d(channels, classes + 1, 1)
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(audio.device.type, enabled=False):  # half precision overflows in a loud clip's spectrum
+            picture = self.spec_augment(self.front_end(audio.float()))
+        return self.read(picture)
+
+    def read(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """The part that is pruned and quantised: log-mel picture in, both readings out."""
+        bands = self.stem(self.input_norm(picture.unsqueeze(1)))
+        last = self.trunk(self.across_bands(bands.flatten(1, 2).unsqueeze(2)))
+        weights = self.attention(last).softmax(dim=-1)
+        pooled = (last * weights).sum(dim=-1, keepdim=True)
+        logits = self.word(pooled).flatten(1)
+        frames = self.spelling(last).squeeze(2).transpose(1, 2)
+        return logits, frames
+
+
+def normalised(convolution: nn.Conv2d) -> nn.Sequential:
+    """A convolution with its batch normalisation, which folds into it when training is over."""
+    return nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels))
+
+
+def separable(inputs: int, outputs: int, kernel: tuple[int, int], stride: tuple[int, int] = (1, 1)) -> nn.Sequential:
+    """Depthwise then pointwise; normalising only once halves the memory traffic that training is bound by."""
+    padding = (kernel[0] // 2, kernel[1] // 2)
+    depthwise = nn.Conv2d(inputs, inputs, kernel, stride, padding, groups=inputs, bias=False)
+    return nn.Sequential(depthwise, *normalised(nn.Conv2d(inputs, outputs, 1, bias=False)))
+
+
+class Residual(nn.Module):
+    """Two separable convolutions and a shortcut around them."""
+
+    def __init__(self, channels: int, kernel: tuple[int, int]) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *separable(channels, channels, kernel), nn.ReLU(inplace=True), *separable(channels, channels, kernel)
+        )
+        self.rectifier = nn.ReLU(inplace=True)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.rectifier(inputs + self.body(inputs))

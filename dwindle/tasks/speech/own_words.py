@@ -1,0 +1,47 @@
+"""A person's own words: a folder with one folder of recordings for each word, any vocabulary, any format."""
+
+from dwindle.errors import UsageError, UserError
+
+from dwindle.infer.speech import REJECT
+from dwindle.task import TaskOptions
+from dwindle.tasks.speech import corpora
+from dwindle.tasks.speech.corpora import TRAIN, VALIDATION, Clip
+from dwindle.tasks.speech.datasets import heard, hiss_windows, noise_windows, part, where
+from dwindle.tasks.speech.store import joined, open_store
+from dwindle.tasks.speech.words import SpokenData, SpokenWords
+
+
+def open_task(options: TaskOptions) -> SpokenWords:
+    """The folder's words, and what else is on the disk to tell them from."""
+    if options.words_dir is None:
+        raise UsageError("task own_words needs --words_dir FOLDER, which holds one folder of recordings for each word")
+    if options.corpora or options.hold_out_speaker:
+        raise UsageError("--corpora and --hold_out_speaker belong to the digits; own_words takes --words_dir")
+    clips = corpora.words(options.words_dir)
+    own_words = sorted({clip.label for clip in clips} - {REJECT})
+    clips += [clip for clip in corpora.negatives(options.data_dir) if clip.path.parent.name not in own_words]
+    heard_in = {split: {clip.label for clip in clips if clip.split == split} for split in (TRAIN, VALIDATION)}
+    if not heard_in[VALIDATION] & set(own_words):
+        raise UserError(f"{options.words_dir}: too few recordings to set some aside for validation: add more")
+    if untaught := sorted(set(own_words) - heard_in[TRAIN]):
+        raise UserError(f"{options.words_dir}: too few recordings of {untaught[0]!r} to train on: add more")
+    return SpokenWords("own_words", (*own_words, REJECT), lambda: _load(options, clips))
+
+
+def _load(options: TaskOptions, clips: list[Clip]) -> SpokenData:
+    """Read the recordings and part them by use."""
+    recordings, noises = open_store(clips), noise_windows(options.data_dir)
+    training = [part(recordings, TRAIN), hiss_windows()] + ([part(noises, TRAIN)] if noises is not None else [])
+    sets = {
+        "validation": where(recordings, lambda clip: (clip.corpus, clip.split) == ("own_words", VALIDATION)),
+        "other_words_validation": where(
+            recordings, lambda clip: clip.corpus != "own_words" and clip.split == VALIDATION
+        ),
+    }
+    return SpokenData(
+        joined(training),
+        None if noises is None else part(noises, TRAIN),
+        {name: heard(recordings, keep) for name, keep in sets.items() if len(keep)},
+        tests={},
+        calibration="validation",
+    )

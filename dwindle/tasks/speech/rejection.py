@@ -1,0 +1,43 @@
+"""The calibrated way to say "that was none of the words": a threshold on the best word's probability."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from dwindle.metrics import Score, score_by_speaker
+
+ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets through
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model made of a batch: the best word of each clip (its class number) and that word's probability."""
+
+    words: Tensor
+    probabilities: Tensor
+
+    def only(self, chosen: Tensor) -> "Heard":
+        return Heard(self.words[chosen], self.probabilities[chosen])
+
+
+def best_words(logits: Tensor, reject_class: int) -> Heard:
+    """The most probable word; the probability is over all classes, the rejecting one included."""
+    probabilities = logits.float().softmax(dim=1)
+    words_only = probabilities.clone()
+    words_only[:, reject_class] = -1.0
+    best, words = words_only.max(dim=1)
+    return Heard(words, best)
+
+
+def calibrated_threshold(words: Heard) -> float:
+    """The highest threshold that still accepts the wanted share of real words."""
+    ordered = words.probabilities.sort(descending=True).values
+    accepted = math.ceil(ACCEPTED_WORDS_SHARE * len(ordered) - 1e-9)  # 0.97 x 100 is a little more than 97
+    return float(ordered[accepted - 1])
+
+
+def rejected(heard: Heard, threshold: float, speakers: Sequence[str]) -> Score:
+    """How many clips fall below the threshold; for clips that hold no word of ours, that is right."""
+    return score_by_speaker((heard.probabilities < threshold).tolist(), speakers)

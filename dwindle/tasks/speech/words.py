@@ -1,0 +1,268 @@
+"""Spoken words: the ten digits, or a person's own, recognised from the waveform by a network that may also refuse."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from dwindle.data.source import DATA_SETS
+from dwindle.engine import Engine, Reader, first_output
+from dwindle.infer.speech import REJECT, SAMPLE_RATE, WINDOW_SAMPLES
+from dwindle.metrics import Score, score_by_speaker
+from dwindle.task import Batch, Judged, Task
+from dwindle.tasks.speech.augment import WaveAugment
+from dwindle.tasks.speech.corpora import HISS
+from dwindle.tasks.speech.datasets import HeardClips
+from dwindle.tasks.speech.network import SpeechNet
+from dwindle.tasks.speech.rejection import Heard, best_words, calibrated_threshold, rejected
+from dwindle.tasks.speech.sequences import StringMaker
+from dwindle.tasks.speech.store import ClipStore
+from dwindle.tasks.speech.word_timing import Peak, middle_peak
+
+TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
+STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
+SHIFT_SAMPLES = SAMPLE_RATE // 10
+JUST_SAID_SHARE = 0.25  # of the batches hold words as running speech has them judged
+JUST_SAID_WINDOW = (0.4, 0.75)  # of a second: a listener does not wait for more
+BURSTS = 0.85  # of the recordings without a voice are heard as a moment of one; the others fill the window
+WINDOW_SPREAD = 0.15  # training windows are up to so much shorter or longer than a second
+STRING_SAMPLES = SAMPLE_RATE * 9 // 4
+CHANGES = {"none": 0.60, "crowded": 0.25, "closely cut": 0.12, "made up": 0.03}  # shares of the words in training
+MADE_UP_LOGIT = 8.0  # about as certain as a teacher is of a clear word
+CLIPS_PER_STRING = 2  # in a training batch
+STRING_LOSS_WEIGHT = 1.0
+PARENT_SHARE = 0.7  # of the running loss, where there is a parent; the rest is spelling
+FRAME_TEMPERATURE = 2.0  # softens what the frames of a network say that a smaller one was made from
+READ_BATCH = 256
+OTHER_LICENCES = {  # of what nobody fetches
+    "other_words": "CC BY 4.0",
+    "wake_words": "Apache-2.0",
+    "noise": "CC BY",
+    "own_words": "of the recordings",
+}
+# in an epoch: few real voices say none of the words, and few noises are like them
+REPEATED = {"other_words": 5, "wake_words": 2, "fsdd": 2, "noise": 8}
+
+
+@dataclass(frozen=True)
+class SpokenData:
+    """What a spoken task learns from and is judged by."""
+
+    training: ClipStore  # its labels include the rejecting one
+    noises: ClipStore | None  # added to training clips
+    validation: dict[str, HeardClips]  # choices are made by these
+    tests: dict[str, HeardClips]  # reported, never chosen by
+    calibration: str  # the validation set whose words set the threshold
+    phrases: Callable[[], ClipStore | None] = lambda: None  # several words in one breath; spoken when training asks
+
+
+class SpokenWords(Task):
+    """One contract for digits and for any other vocabulary."""
+
+    inputs: ClassVar = {"audio": {0: "batch", 1: "samples"}}
+    outputs: ClassVar = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
+
+    def __init__(
+        self,
+        name: str,
+        labels: tuple[str, ...],
+        load: Callable[[], SpokenData],
+        stricter: Mapping[str, float] | None = None,  # thresholds of running speech that are not as any other word's
+    ) -> None:
+        self.name, self.labels, self.load, self.stricter = name, labels, load, stricter or {}
+        self.class_numbers = {label: number for number, label in enumerate(labels)}
+
+    @cached_property
+    def data(self) -> SpokenData:
+        """Loaded when first asked for: who only builds a network needs no recordings."""
+        return self.load()
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """What training hears, and not what it would hear if all of it were on the disk."""
+        return tuple(sorted({clip.corpus for clip in self.data.training.clips}))
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        return np.array([self.class_numbers[clip.label] for clip in self.data.training.clips])
+
+    @cached_property
+    def wave_augment(self) -> WaveAugment:
+        noises = self.data.noises
+        return WaveAugment([] if noises is None else [noises.whole(index) for index in range(len(noises))])
+
+    @cached_property
+    def strings(self) -> StringMaker:
+        return StringMaker(self.data.training, self.class_numbers, STRING_SAMPLES, self.data.phrases())
+
+    @property
+    def reject_class(self) -> int:
+        return self.class_numbers[REJECT]
+
+    def training_batches(self, batch_size: int) -> DataLoader:
+        clips = self.data.training.clips
+        others = sum(clip.corpus == "other_words" for clip in clips)
+        enough = others > len(clips) // 4  # as in the whole archive of Speech Commands
+        times = [1 if enough and clip.corpus == "other_words" else REPEATED.get(clip.corpus, 1) for clip in clips]
+        indices = np.repeat(np.arange(len(times)), times)
+        _ = self.strings  # whatever it has to synthesise, it does now
+        return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
+
+    def training_data(self) -> str:
+        heard = f"{len(self.data.training)} clips {self.data.training.digest:08x}"
+        phrases = self.strings.phrases
+        return heard if phrases is None else f"{heard}, {len(phrases)} phrases {phrases.digest:08x}"
+
+    def _batch(self, indices: list[int]) -> Batch:
+        rng = np.random.default_rng(int(torch.randint(2**62, ())))
+        just_said = rng.random() < JUST_SAID_SHARE
+        lengths = JUST_SAID_WINDOW if just_said else (1 - WINDOW_SPREAD, 1 + WINDOW_SPREAD)
+        samples = round(WINDOW_SAMPLES * rng.uniform(*lengths))
+        audio = self.data.training.shifted(indices, samples, rng, SHIFT_SAMPLES)
+        targets, made_up = self.targets[indices], np.zeros(len(indices), bool)
+        changes = rng.choice(list(CHANGES), len(indices), p=list(CHANGES.values()))
+        for row, (index, change) in enumerate(zip(indices, changes, strict=True)):
+            if index in self.strings.noises.indices and rng.random() < BURSTS:
+                audio[row] = self.strings.burst(samples, rng, just_said)
+            if index not in self.strings.words:
+                continue
+            if just_said and change in ("none", "crowded"):
+                audio[row] = self.strings.just_said(index, samples, rng)
+            elif change == "crowded":
+                audio[row] = self.strings.crowded(index, samples, rng)
+            elif change == "closely cut":
+                audio[row] = self.strings.closely_cut(index, samples, rng)
+            elif change == "made up" and self.strings.can_make_up:
+                audio[row] = self.strings.made_up(samples, rng)
+                targets[row], made_up[row] = self.reject_class, True
+        strings = self.strings.draw(max(1, len(indices) // CLIPS_PER_STRING), rng)
+        return {
+            "audio": torch.from_numpy(audio),
+            "target": torch.from_numpy(targets),
+            "made_up": torch.from_numpy(made_up),
+            "strings": torch.from_numpy(strings.audio),
+            "spelling": torch.from_numpy(strings.spelling),
+            "spelling_lengths": torch.from_numpy(strings.lengths),
+        }
+
+    def augment(self, batch: Batch) -> Batch:
+        return {**batch, "audio": self.wave_augment(batch["audio"]), "strings": self.wave_augment(batch["strings"])}
+
+    def judge(self, model: nn.Module, batch: Batch, own_loss: bool, parent: nn.Module | None = None) -> Judged:
+        logits, *_ = model(batch["audio"])
+        if not own_loss:  # a teacher's opinion, which nobody needs of what was made up to be rejected
+            known = MADE_UP_LOGIT * functional.one_hot(batch["target"], logits.shape[1]).to(logits.dtype)
+            return Judged(torch.where(batch["made_up"].unsqueeze(1), known, logits), batch["target"], None)
+        _, frames = model(batch["strings"])
+        lengths = batch["spelling_lengths"]
+        by_time = frames.float().log_softmax(dim=-1).transpose(0, 1)
+        frame_counts = torch.full((len(frames),), frames.shape[1])
+        spelled = functional.ctc_loss(by_time, batch["spelling"], frame_counts, lengths, blank=len(self.labels))
+        if parent is not None:
+            with torch.no_grad():
+                _, as_before = parent(batch["strings"])
+            spelled = (1 - PARENT_SHARE) * spelled + PARENT_SHARE * _strayed(frames, as_before, lengths)
+        return Judged(logits, batch["target"], STRING_LOSS_WEIGHT * spelled)
+
+    def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
+        shape = dict(TEACHER if role == "teacher" else STUDENT)
+        arguments = {"classes": len(self.labels), **shape, **({"channels": width} if width else {})}
+        return self.rebuild(arguments), arguments
+
+    def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
+        return SpeechNet(**arguments).to(memory_format=torch.channels_last)
+
+    def validate(self, read: Reader) -> Score:
+        scores = self._scores(read, self.data.validation)
+        return Score(sum(score.correct for score in scores.values()), sum(score.count for score in scores.values()))
+
+    def evaluate(self, read: Reader) -> dict[str, Score]:
+        return self._scores(read, {**self.data.validation, **self.data.tests})
+
+    def calibrate(self, read: Reader) -> float:
+        """The threshold of this model: set on validation words."""
+        return self._threshold(self._heard(read, self.data.validation[self.data.calibration]))
+
+    def example_input(self) -> Tensor:
+        return torch.zeros(1, WINDOW_SAMPLES)
+
+    def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
+        known = {**OTHER_LICENCES, **{name: data_set.licence for name, data_set in DATA_SETS.items()}}
+        licences = {name: known[name] for name in corpora if name in known}
+        threshold, peak = self.calibrate(first_output(engine)), self._peak(engine)
+        return {
+            "labels": json.dumps(self.labels),
+            "sample_rate": str(SAMPLE_RATE),
+            "window_samples": str(WINDOW_SAMPLES),
+            "threshold": f"{math.floor(1e6 * threshold) / 1e6:.6f}",  # up would refuse the word that set it
+            **{name: str(value) for name, value in self.stricter.items()},
+            "peak_after_start_ms": f"{peak.after_start_ms:.0f}",
+            "peak_before_end_ms": f"{peak.before_end_ms:.0f}",
+            "corpora": json.dumps(list(corpora)),
+            "licence": "; ".join(f"{name}: {licence}" for name, licence in licences.items()),
+        }
+
+    def trial_inputs(self, count: int) -> dict[str, Tensor]:
+        """Real ones from the voices that it is validated on, which no quantiser was calibrated with."""
+        unheard = torch.cat([clips.audio for clips in self.data.validation.values()])
+        spread = torch.linspace(0, len(unheard) - 1, min(count, len(unheard))).long()
+        return {**super().trial_inputs(count), "real": unheard[spread]}
+
+    def calibration_inputs(self) -> Iterator[Tensor]:
+        """Recordings and voices; hiss is typical of nothing."""
+        training = self.data.training
+        drawn = np.random.default_rng(0).permutation(len(training))[: 4 * READ_BATCH]
+        chosen = [index for index in drawn if training.clips[index].corpus != HISS]
+        for start in range(0, len(chosen), 64):
+            yield torch.from_numpy(training.centred(chosen[start : start + 64], WINDOW_SAMPLES))
+
+    def _scores(self, read: Reader, sets: dict[str, HeardClips]) -> dict[str, Score]:
+        """Of words: whether the best word is right. Of all else: whether the threshold keeps it out."""
+        heard = {name: self._heard(read, clips) for name, clips in sets.items()}
+        threshold = self._threshold(heard[self.data.calibration])
+        scores = {}
+        for name, clips in sets.items():
+            are_words = self._wanted(clips) != self.reject_class
+            words, others = heard[name].only(are_words), heard[name].only(~are_words)
+            if are_words.any():
+                right = words.words == self._wanted(clips)[are_words]
+                scores[name] = score_by_speaker(right.tolist(), _only(clips.speakers, are_words))
+            if not are_words.all():
+                scores[f"{name}_rejected"] = rejected(others, threshold, _only(clips.speakers, ~are_words))
+        return scores
+
+    def _peak(self, engine: Engine) -> Peak:
+        clips = self.data.validation[self.data.calibration]
+        classes = self._wanted(clips)
+        words, classes = clips.audio[classes != self.reject_class], classes[classes != self.reject_class]
+        return middle_peak(words, torch.cat([engine(part)[1] for part in words.split(READ_BATCH)]), classes)
+
+    def _threshold(self, calibrating: Heard) -> float:
+        words = self._wanted(self.data.validation[self.data.calibration]) != self.reject_class
+        return calibrated_threshold(calibrating.only(words))
+
+    def _wanted(self, clips: HeardClips) -> Tensor:
+        return torch.tensor([self.class_numbers[label] for label in clips.labels])
+
+    def _heard(self, read: Reader, clips: HeardClips) -> Heard:
+        logits = torch.cat([read(part) for part in clips.audio.split(READ_BATCH)])
+        return best_words(logits, self.reject_class)
+
+
+def _only(names: list[str], chosen: Tensor) -> list[str]:
+    return [name for name, wanted in zip(names, chosen.tolist(), strict=True) if wanted]
+
+
+def _strayed(frames: Tensor, as_before: Tensor, lengths: Tensor) -> Tensor:
+    """How far the frames have gone from those of the network that this one was made from; per word, as spelling is."""
+    now, before = ((one.float() / FRAME_TEMPERATURE).log_softmax(dim=-1) for one in (frames, as_before))
+    doubts = functional.kl_div(now, before, reduction="none", log_target=True).sum(dim=(1, 2))
+    return FRAME_TEMPERATURE**2 * (doubts / lengths.clamp_min(1)).mean()

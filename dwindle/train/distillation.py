@@ -1,0 +1,51 @@
+"""Distillation: a student learns from a teacher's doubts as well as from the right answers (Hinton et al. 2015)."""
+
+from dwindle.errors import UsageError
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Ensemble(nn.Module):
+    """Several networks that answer as one: the mean of their first outputs, the only ones that are distilled."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor]:
+        return (torch.stack([_first(member(inputs)) for member in self.members]).mean(dim=0),)
+
+
+class KnowledgeDistillationLoss(nn.Module):
+    """alpha * T^2 * KL(softened teacher || softened student) + (1 - alpha) * cross-entropy.
+
+    Logits are (n, classes), or (n, time, classes) with targets (n, time) for sequences; the mean is over every answer.
+    """
+
+    def __init__(self, temperature: float = 4.0, alpha: float = 0.7) -> None:
+        super().__init__()
+        if not 0 < temperature < math.inf:
+            raise UsageError(f"--temperature must be above 0, not {temperature}")
+        if not 0 <= alpha <= 1:
+            raise UsageError(f"--alpha must be between 0 and 1, not {alpha}")
+        self.temperature, self.alpha = temperature, alpha
+
+    def forward(self, student_logits: Tensor, teacher_logits: Tensor | None, targets: Tensor) -> Tensor:
+        classes = student_logits.shape[-1]
+        student = student_logits.reshape(-1, classes)
+        right_answers = functional.cross_entropy(student, targets.reshape(-1))
+        if teacher_logits is None or self.alpha == 0:
+            return right_answers
+        softened_teacher = (teacher_logits.reshape(-1, classes) / self.temperature).log_softmax(dim=-1)
+        softened_student = (student / self.temperature).log_softmax(dim=-1)
+        doubts = functional.kl_div(softened_student, softened_teacher, reduction="batchmean", log_target=True)
+        return self.alpha * self.temperature**2 * doubts + (1 - self.alpha) * right_answers
+
+
+def _first(outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return outputs[0] if isinstance(outputs, tuple) else outputs

@@ -1,0 +1,58 @@
+"""Which version ships: the most accurate of those that lose little, fit, and are no slower than float."""
+
+from pathlib import Path
+
+import pytest
+
+from dwindle.export.compare import PYTORCH, RUNTIME, Measured, Version, chosen, largest_loss, table
+from dwindle.export.measure import Latency
+from dwindle.metrics import Score
+
+
+def version(name: str, correct: int, size: int = 100_000, time_ms: float = 1.0, test: int = 90) -> Measured:
+    scores = {"unseen_speakers": Score(correct, 1000), "fsdd_test": Score(test, 100)}
+    latency = {RUNTIME: Latency((time_ms,) * 5)}
+    made = Version(name, "quantised", Path(f"{name}.onnx"), None, 80_000, 48_000, 3_000_000, note="a test")
+    return Measured(made, Score(correct, 1000), scores, size, size // 2, latency)
+
+
+PARENT = version("pruned", 950, size=340_000)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "best"),
+    [
+        ([version("a", 949), version("b", 950)], "b"),
+        ([version("a", 949), version("b", 949, size=99_999)], "b"),
+        ([version("a", 949), version("slow", 960, time_ms=1.2)], "a"),
+        ([version("a", 949), version("large", 960, size=128_001)], "a"),
+        ([version("worse", 946, size=50_000), version("a", 948)], "a"),
+        ([version("noise", 949, time_ms=1.02), version("a", 948)], "noise"),
+    ],
+)
+def test_the_choice_follows_its_bounds(candidates, best):
+    found, reason = chosen(candidates, PARENT)
+    assert found.name == best
+    assert reason.startswith(f"{best}: validation")
+
+
+def test_the_reason_names_what_was_passed_over_and_what_is_missed():
+    _, reason = chosen([version("a", 949), version("slow", 960, time_ms=1.5)], PARENT)
+    assert "passed over: slow 1.50 times as slow as float" in reason
+    _, reason = chosen([version("worst", 900, size=200_000)], PARENT)
+    assert "misses: 5.00 points behind pruned, 200,000 bytes" in reason
+
+
+def test_test_sets_have_no_say():
+    found, _ = chosen([version("a", 950, test=0), version("b", 949, test=100)], PARENT)
+    assert found.name == "a"
+    assert largest_loss(found, PARENT) == (pytest.approx(0.9), "fsdd_test")
+
+
+def test_the_table_is_aligned_and_shows_what_is_not_known():
+    lines = table([PARENT, version("a_long_name_of_a_version", 949)]).splitlines()
+    costs, shares = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    assert len({len(line) for line in costs}) == 1
+    assert len({len(line) for line in shares}) == 1
+    assert costs[1].split()[-3:] == ["-", "1.000", "(1.000)"]
+    assert PYTORCH not in PARENT.latency

@@ -1,0 +1,64 @@
+"""When a proposed word is accepted."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dwindle.infer.speech.decoder import HOP_FRAMES, LEAST_SECONDED, FrameDecoder
+
+FRAME = 256
+
+
+def hearing_one_word(moment: int, probability: float = 0.5, rejected: float = 0.0) -> SimpleNamespace:
+    """A recogniser of sound that is its own sample numbers: the frame with this one in it says "1", in doubt."""
+
+    def frames(window: np.ndarray, newest: int) -> np.ndarray:
+        spans = window[-newest * FRAME :].reshape(newest, FRAME)
+        says_so = (spans == moment).any(axis=1)
+        return np.stack([probability * says_so, np.zeros(newest), 1 - probability * says_so], axis=1)
+
+    return SimpleNamespace(
+        labels=["1", "reject"],
+        sample_rate=8_000,
+        frame_samples=FRAME,
+        running_threshold=0.4,
+        peak_after_start_s=0.2,
+        peak_before_end_s=0.27,
+        frames=frames,
+        pooled=lambda samples: np.array([1 - rejected, rejected]),
+    )
+
+
+@pytest.mark.parametrize("part", [0.0, 0.25, 0.75])
+def test_a_doubtful_word_is_seen_again_wherever_half_a_hop_put_it(part):
+    """The frames of the second reading lie half a frame aside; the one that holds the word's peak was not looked at."""
+    decoder = FrameDecoder(hearing_one_word(100 * FRAME + round(part * FRAME)))
+    end = (100 + 1 + decoder.look_ahead_frames) * FRAME
+    window = np.arange(end - 24 * FRAME, end)
+    assert decoder.read(window, unread=1, enough=0.4) == []
+    (hit,) = decoder.read(window + round(HOP_FRAMES * FRAME), unread=1, enough=0.4)
+    assert hit.frames_ago == decoder.look_ahead_frames + HOP_FRAMES
+    assert hit.confidence == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("probability", "said"), [(0.6, []), (0.7, [0.7 * LEAST_SECONDED])])
+def test_a_clear_frame_outvotes_a_pooled_answer_that_hears_no_word(probability, said):
+    """Words said in one breath were lost: with a part of the next, "four" was taken for none."""
+    decoder = FrameDecoder(hearing_one_word(100 * FRAME, probability, rejected=0.95))
+    end = (100 + 1 + decoder.look_ahead_frames) * FRAME
+    window = np.arange(end - 24 * FRAME, end)
+    hop = round(HOP_FRAMES * FRAME)
+    hits = [hit for hops in range(6) for hit in decoder.read(window + hops * hop, unread=1, enough=0.4)]
+    assert [hit.confidence for hit in hits] == pytest.approx(said)
+
+
+def test_a_word_of_which_more_is_asked_is_read_to_the_end_of_doubt_unless_it_is_sure():
+    decoder = FrameDecoder(hearing_one_word(100 * FRAME, 0.5))
+    end = (100 + 1 + decoder.look_ahead_frames) * FRAME
+    window, hop = np.arange(end - 24 * FRAME, end), round(HOP_FRAMES * FRAME)
+    read = [decoder.read(window + hops * hop, unread=1, enough=0.6) for hops in range(6)]
+    ((last, (hit,)),) = [(hops, hits) for hops, hits in enumerate(read) if hits]
+    assert hit.confidence == pytest.approx(0.5)
+    assert hit.frames_ago + HOP_FRAMES > decoder.oldest_doubt_frames
+    assert last > 1

@@ -1,0 +1,128 @@
+"""The model file: read once, checked, and refused in one line when it is not what it should be."""
+
+from dwindle.errors import UsageError
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from tone_model import DIGITS, silence, tone, write_tone_model
+
+from dwindle.infer.speech.model import ModelError, Recogniser, softmax
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_tone_model(tmp_path_factory.mktemp("model") / "tones.onnx")
+
+
+def test_metadata_and_frame_length_are_read(model):
+    recogniser = Recogniser(model)
+    assert recogniser.words == DIGITS
+    assert recogniser.labels[10] == "reject"
+    assert (recogniser.sample_rate, recogniser.window_samples, recogniser.threshold) == (8_000, 8_000, 0.8)
+    assert recogniser.frame_samples == 320
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_isolated_clips_get_their_digit(model, digit):
+    answer = Recogniser(model).classify(tone(digit))
+    assert answer.label == str(digit)
+    assert answer.confidence > 0.99
+
+
+def test_isolated_clips_are_rejected_by_class_and_by_threshold(model):
+    noise = np.random.default_rng(0).standard_normal(8_000).astype(np.float32)
+    assert Recogniser(model).classify(noise).label is None
+    two_at_once = tone(3) + 0.9 * tone(7)
+    answer = Recogniser(model).classify(two_at_once)
+    assert 0.5 < answer.confidence < 0.97
+    assert Recogniser(model, threshold=0.5).classify(two_at_once).label == "3"
+    assert Recogniser(model, threshold=0.99).classify(two_at_once).label is None
+    unsure = Recogniser(model).classify(noise).confidence
+    assert Recogniser(model, threshold=unsure / 2).classify(noise).label in {*"0123456789"}  # what the threshold means
+
+
+def test_frames_follow_the_sound(model):
+    recogniser = Recogniser(model)
+    frames = recogniser.frames(np.concatenate([silence(0.2), tone(5, 0.2), silence(0.2)]), newest=15)
+    blank = len(recogniser.labels)
+    assert frames.argmax(axis=1).tolist() == [blank] * 5 + [5] * 5 + [blank] * 5
+    assert np.allclose(frames.sum(axis=1), 1, atol=1e-5)
+
+
+def test_softmax_survives_large_values():
+    assert softmax(np.array([1000.0, 0.0, -1000.0])).tolist() == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"sample_rate": None}, "no sample_rate"),
+        ({"threshold": None}, "no threshold"),
+        ({"threshold": "1.5"}, "threshold '1.5' is not between 0 and 1"),
+        ({"threshold": "nan"}, "not between"),
+        ({"lone_threshold": "2"}, "lone_threshold '2' is not between 0 and 1"),
+        ({"noisy_threshold": "loud"}, "noisy_threshold 'loud' is not between 0 and 1"),
+        ({"peak_after_start_ms": None}, "no peak_after_start_ms"),
+        ({"peak_before_end_ms": "late"}, "peak_before_end_ms 'late'"),
+        ({"window_samples": "many"}, "window_samples 'many'"),
+        ({"labels": ["left", "right", "reject"]}, "3 labels, but outputs"),
+        ({"labels": ["1"] * 11}, "repeated or empty"),
+        ({"labels": ["reject"]}, "repeated or empty"),
+        ({"labels": [1, 2]}, "not a JSON list of words"),
+        ({"outputs": 9}, "do not belong together"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_in_one_line(tmp_path, change, complaint):
+    path = write_tone_model(tmp_path / "odd.onnx", **change)
+    with pytest.raises(ModelError, match=complaint) as caught:
+        Recogniser(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_metadata_without_labels_is_refused(tmp_path):
+    path = write_tone_model(tmp_path / "bare.onnx")
+    stripped = onnx.load(path)
+    del stripped.metadata_props[:]
+    onnx.save(stripped, path)
+    with pytest.raises(ModelError, match="no labels"):
+        Recogniser(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x09\x12\x00" * 100])
+def test_a_file_that_is_no_model_is_refused(tmp_path, content):
+    path = tmp_path / "junk.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="not an ONNX model"):
+        Recogniser(path)
+
+
+def test_a_file_that_is_not_there_and_a_folder_are_refused(tmp_path):
+    for path in (tmp_path / "none.onnx", tmp_path):
+        with pytest.raises(ModelError, match="no such model file"):
+            Recogniser(path)
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path):
+    node = helper.make_node("Relu", ["image"], ["scores"])
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 1, 28, 28])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 1, 28, 28])
+    graph = helper.make_graph([node], "image", [image], [scores])
+    path = tmp_path / "image.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    with pytest.raises(ModelError, match="takes image and gives scores"):
+        Recogniser(path)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_outside_0_to_1_is_a_usage_error(model, threshold):
+    with pytest.raises(UsageError, match="outside 0 to 1"):
+        Recogniser(model, threshold)
+
+
+def test_words_of_ones_own_work_as_digits_do(tmp_path):
+    words = ["stop", "go", *"abcdefgh", "reject"]
+    recogniser = Recogniser(write_tone_model(tmp_path / "own.onnx", labels=words))
+    assert recogniser.classify(tone(1)).label == "go"
