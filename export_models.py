@@ -6,9 +6,9 @@ Writes artifacts/model_ts.pt (TorchScript), model.onnx, model_int8.onnx (what pr
 export_results.json. Only when every file has passed its checks do they replace the ones that were there.
 """
 
-import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
-from dwindle.errors import UserError, describe_os_error, imported, run, sigterm_as_interruption
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
 
+# isort: split
 import argparse
 import json
 import os
@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ from torch import nn
 from tqdm import tqdm
 
 from dwindle.checkpoint import command_line, load_checkpoint
-from dwindle.cli import FlagParser
-from dwindle.engine import Engine, first_output
+from dwindle.cli import nonempty
+from dwindle.engine import Engine, executorch_engine, onnx_engine, torch_engine
+from dwindle.errors import UserError, describe_os_error, imported, run, sigterm_as_interruption
 from dwindle.export.benchmark import memory_and_loading, time_engines
 from dwindle.export.formats import (
     EXECUTORCH_REMEDY,
@@ -35,27 +37,18 @@ from dwindle.export.formats import (
     to_onnx,
     to_torchscript,
 )
-from dwindle.export.measure import file_size, multiply_adds, nonzeros, open_session, parameters
+from dwindle.export.measure import file_size, multiply_adds, nonzeros, parameters
 from dwindle.export.onnx_file import check_onnx, read_onnx, write_onnx
 from dwindle.export.onnx_graph import zero_weights
 from dwindle.export.provenance import chosen_checkpoint, files_of_another, matching_quantised
-from dwindle.export.verify import (
-    agreement,
-    check_float,
-    check_quantised,
-    executorch_engine,
-    onnx_engine,
-    torch_engine,
-)
+from dwindle.export.verify import agreement, check_float, check_quantised
 from dwindle.files import sha256_of, write_json
 from dwindle.machine import processor, usable_cores
 from dwindle.results import load_or_begin, record
-from dwindle.task import Task
-from dwindle.tasks import artifacts_of
-from dwindle.tasks.flags import add_task_flags, task_of
+from dwindle.stage import StageParser
+from dwindle.task import Task, open_task
 
 TRIALS = 1_000  # real inputs, and as many random ones
-LARGEST_BYTES = {"model_ts.pt": 1_000_000, "model.onnx": 600_000, "model_int8.onnx": 128_000}
 VERSIONS = {"model_ts.pt": "torchscript", "model.onnx": "onnx", "model_int8.onnx": "onnx_int8"}
 
 
@@ -69,7 +62,7 @@ def main() -> None:
     checkpoint_path = chosen_checkpoint(arguments.checkpoint, folder)
     checkpoint = load_checkpoint(checkpoint_path, arguments.task)
     quantised = None if arguments.float_only else matching_quantised(arguments.quantized, checkpoint_path)
-    task = task_of(arguments, checkpoint)
+    task = open_task(arguments.task, arguments, checkpoint)
     model = task.restored(checkpoint, checkpoint_path).eval()
     origin = {"task": task.name, "parent_sha256": sha256_of(checkpoint_path)}
     with sigterm_as_interruption(), scratch_folder(folder) as scratch:
@@ -92,8 +85,8 @@ def main() -> None:
         }
         if arguments.benchmark:
             shipped = {VERSIONS[name]: export.folder / name for name in export.files if name in VERSIONS}
-            report["latency"] = time_engines(model, shipped, task.trial_inputs(1)["real"])
-            report["processes"] = memory_and_loading(model, shipped, task.example_input())
+            report["latency"] = time_engines(task, model, shipped, task.trial_inputs(1)["real"])
+            report["processes"] = memory_and_loading(model, shipped, task.example_inputs())
         write_json(export.folder / "export_results.json", report)
         if (folder / "results.json").is_file():
             shutil.copy(folder / "results.json", export.folder)
@@ -114,9 +107,10 @@ class Export:
     """Writes one file after the other into a folder, each checked before the next begins."""
 
     def __init__(self, task: Task, model: nn.Module, folder: Path, origin: dict[str, str], corpora: list[str]) -> None:
-        self.task, self.model, self.folder, self.origin, self.corpora = task, model, folder, origin, corpora
-        self.example, self.trials = task.example_input(), task.trial_inputs(TRIALS)
-        self.eager = torch_engine(model.eval())
+        self.task, self.folder, self.origin, self.corpora = task, folder, origin, corpora
+        self.model = task.exported(model).eval()
+        self.example, self.trials = task.example_inputs(), task.trial_inputs(TRIALS)
+        self.eager = torch_engine(self.model, task.inputs, task.outputs)
         self.metadata = task.metadata(self.eager, corpora) | origin
         self.files: dict[str, dict[str, Any]] = {}
         self.scored: list[str] = []
@@ -124,27 +118,28 @@ class Export:
     def torchscript(self) -> None:
         path = self.folder / "model_ts.pt"
         to_torchscript(self.model, self.example, path, self.metadata)
-        engine = torch_engine(load_torchscript(path, [])[0])
+        engine = torch_engine(load_torchscript(path, [])[0], self.task.inputs, self.task.outputs)
         self._accept(path, engine, check_float, {"extra_files": self.metadata})
         self._score(path, engine)
 
     def onnx(self) -> None:
         path = self.folder / "model.onnx"
         to_onnx(self.model, self.example, path, self.task.inputs, self.task.outputs, self.metadata)
-        engine = onnx_engine(open_session(path))
+        engine = onnx_engine(path)
         self._accept(path, engine, check_float, {"metadata": self.metadata})
         self._score(path, engine)
 
     def int8(self, quantised: Path) -> None:
         """What stage 2 quantised, with a threshold of its own."""
         path = self.folder / "model_int8.onnx"
-        engine = onnx_engine(open_session(quantised))
+        engine = onnx_engine(quantised)
         metadata = self.task.metadata(engine, self.corpora) | self.origin
         write_onnx(read_onnx(quantised), path, metadata)
         check_onnx(path, self.task.inputs, self.task.outputs, metadata)
-        engine = onnx_engine(open_session(path))
+        engine = onnx_engine(path)
         rounded = zero_weights(read_onnx(path)) - zero_weights(read_onnx(self.folder / "model.onnx"))
-        self._accept(path, engine, check_quantised, {"metadata": metadata, "rounded_to_zero": rounded})
+        least = partial(check_quantised, least=self.task.budget.same_answers)
+        self._accept(path, engine, least, {"metadata": metadata, "rounded_to_zero": rounded})
         self._score(path, engine)
 
     def exported_program(self) -> None:
@@ -153,23 +148,25 @@ class Export:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch reads from bytes that cannot be written to, and says so
             program = torch.export.load(path).module()
-        self._accept(path, torch_engine(program), check_float, {})
+        self._accept(path, torch_engine(program, self.task.inputs, self.task.outputs), check_float, {})
 
     def executorch(self) -> None:
         path = self.folder / "model.pte"
         to_executorch(self.model, self.example, path, self.metadata)
-        self._accept(path, executorch_engine(path), check_float, {}, batch_sizes=(1,))
+        self._accept(
+            path, executorch_engine(path, self.task.inputs, self.task.outputs), check_float, {}, batch_sizes=(1,)
+        )
 
     def _accept(self, path: Path, engine: Engine, check: Any, says: dict[str, Any], **how: Any) -> None:
         """Compare with PyTorch, check the bounds, and note what was found."""
         size = file_size(path)
-        if size.bytes > (limit := LARGEST_BYTES.get(path.name, size.bytes)):
+        if size.bytes > (limit := self.task.budget.bytes.get(path.name, size.bytes)):
             raise UserError(
                 f"{path.name}: {size.bytes:,} bytes, more than {limit:,}: nothing was exported; train a smaller --width"
             )
         agreements = {}
         for trial, inputs in tqdm(self.trials.items(), desc=path.name, unit="trial", leave=False, disable=None):
-            agreements[trial] = agreement(self.eager, engine, inputs, **how)
+            agreements[trial] = agreement(self.eager, engine, inputs, answers=self.task.budget.answers, **how)
             check(path.name, trial, agreements[trial])
         self.files[path.name] = {
             **vars(size),
@@ -179,7 +176,7 @@ class Export:
         }
 
     def _score(self, path: Path, engine: Engine) -> None:
-        scores = self.task.evaluate(first_output(engine))
+        scores = self.task.evaluate(engine)
         self.files[path.name]["scores"] = {name: score.as_row() for name, score in scores.items()}
         self.scored.append(path.name)
 
@@ -207,7 +204,7 @@ def result_row(name: str, report: dict[str, Any], model: nn.Module, task: Task) 
         "command": report["command"],
         "parameters": parameters(model),
         "nonzeros": nonzeros(model) - file.get("rounded_to_zero", 0),
-        "multiply_adds": multiply_adds(model, task.example_input()),
+        "multiply_adds": multiply_adds(model, task.example_inputs()),
         "bytes": file["bytes"],
         "bytes_gzipped": file["bytes_gzipped"],
         **({"threshold": float(said["threshold"])} if "threshold" in said else {}),
@@ -241,21 +238,18 @@ def described(report: dict[str, Any], folder: Path) -> str:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = FlagParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
-    what = parser.add_argument_group("what to export")
-    add_task_flags(what)
+    parser = StageParser(__doc__)
+    what = parser.add_argument_group("which model")
     what.add_argument("--checkpoint", metavar="FILE", help="default: pruned.pt of --output_dir, else student.pt")
     what.add_argument("--quantized", metavar="FILE", help="default: quantized.onnx beside the checkpoint")
     what.add_argument("--float_only", action="store_true", help="no model_int8.onnx")
     what.add_argument("--pt2", action="store_true", help="also a torch.export program, model.pt2")
     what.add_argument("--executorch", action="store_true", help="also model.pte, run by ExecuTorch through XNNPACK")
     how = parser.add_argument_group("where, and what to tell")
-    how.add_argument("--output_dir", help="default: artifacts, or artifacts/TASK for other tasks")
+    how.add_argument("--output_dir", type=nonempty, help="default: artifacts, or artifacts/TASK for other tasks")
     how.add_argument("--benchmark", action="store_true", help="latency, load time and memory of every file")
     how.add_argument("--json", action="store_true", help="print export_results.json instead of tables")
-    arguments = parser.parse_args()
-    arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
-    return arguments
+    return parser.parse()
 
 
 if __name__ == "__main__":

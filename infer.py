@@ -7,9 +7,9 @@ python infer.py --stream file.wav                    a file down the live path, 
 python infer.py --isolated --evaluate manifest.csv   how good the answers are
 """
 
-import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
-from dwindle.errors import UserError, quiet_sound_libraries, run
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
 
+# isort: split
 import argparse
 import json
 import os
@@ -21,6 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from dwindle.cli import FlagParser, positive_int
+from dwindle.errors import UserError, quiet_sound_libraries, run
 from dwindle.infer.speech.display import Display
 from dwindle.infer.speech.evaluate import as_table, read_manifest, score
 from dwindle.infer.speech.file_listener import Settings, answers, error_row, native_blocks

@@ -5,42 +5,41 @@
 Parameters, multiply-adds for one input, bytes of the weights, and milliseconds for one input on one thread.
 """
 
-import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
-from dwindle.errors import run
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
 
+# isort: split
 import argparse
 import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from dwindle.cli import FlagParser, channels
-from dwindle.data import data_directory
+from dwindle.cli import channels, whole_number
+from dwindle.errors import run
 from dwindle.export.benchmark import engines
 from dwindle.export.formats import to_onnx, to_torchscript
 from dwindle.export.measure import latencies, multiply_adds, parameters, weights_size
-from dwindle.task import Task
-from dwindle.tasks import DEFAULT_TASK, TASKS, TaskOptions, open_task
+from dwindle.stage import StageParser
+from dwindle.task import Task, open_task
 
 ROUNDS = 50
 
 
 def main() -> None:
     arguments = parse_arguments()
-    words_dir = Path(arguments.words_dir) if arguments.words_dir else None
-    task = open_task(arguments.task, TaskOptions(data_directory(), words_dir=words_dir))
+    task = open_task(arguments.task, arguments)
     rows = [cost("teacher", task, None), cost("student", task, arguments.width)]
     print(json.dumps(rows, indent=1) if arguments.json else table(rows))
 
 
 def cost(role: str, task: Task, width: int | None) -> dict[str, Any]:
     """Build the model, export it to a scratch folder, and time all three forms in turns."""
-    model, example = task.build(role, width)[0].eval(), task.example_input()
+    model, example = task.exported(task.build(role, width)[0]).eval(), task.example_inputs()
     with tempfile.TemporaryDirectory() as folder:
         files = {"torchscript": Path(folder) / "model_ts.pt", "onnx": Path(folder) / "model.onnx"}
         to_torchscript(model, example, files["torchscript"], {})
         to_onnx(model, example, files["onnx"], task.inputs, task.outputs, {})
-        running = engines(model, files, threads=1)
+        running = engines(task, model, files, threads=1)
         calls = {name: lambda engine=engine: engine(example) for name, engine in running.items()}
         taken = latencies(calls, ROUNDS, warm_up=5)
     return {
@@ -66,12 +65,11 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = FlagParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
-    parser.add_argument("--task", choices=sorted(TASKS), default=DEFAULT_TASK)
-    parser.add_argument("--words_dir", metavar="FOLDER", help="the recordings of task own_words")
+    parser = StageParser(__doc__)
     parser.add_argument("--width", type=channels, help="channels of the student")
+    parser.add_argument("--seed", type=whole_number, default=0)
     parser.add_argument("--json", action="store_true", help="the table for a program to read")
-    return parser.parse_args()
+    return parser.parse()
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ Takes artifacts/student.pt; writes artifacts/pruned.pt, artifacts/quantized.onnx
 other version under artifacts/versions/, and a row for each in artifacts/results.json. --resume goes on after a stop.
 """
 
-import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
-from dwindle.errors import UsageError, UserError, run
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
 
+# isort: split
 import argparse
 import contextlib
 import copy
@@ -22,25 +22,24 @@ from accelerate.utils import DataLoaderConfiguration
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
-from dwindle.cli import FlagParser, partial_share, positive_float, positive_int, share
+from dwindle.cli import nonempty, partial_share, positive_float, positive_int, share
+from dwindle.compress.compare import Measured, Version, chosen, largest_loss, measured, table
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
 from dwindle.compress.prune_channels import narrowed, prune_channels
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
 from dwindle.compress.quantize_static import checked_calibration, quantized_static
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
-from dwindle.export.compare import Measured, Version, chosen, largest_loss, measured, table
-from dwindle.export.formats import to_onnx
-from dwindle.export.measure import file_size, open_session
+from dwindle.compress.workshop import Workshop
+from dwindle.engine import onnx_engine
+from dwindle.errors import UsageError, UserError, run
+from dwindle.export.measure import file_size
 from dwindle.export.onnx_file import read_onnx, write_onnx
-from dwindle.export.verify import onnx_engine
 from dwindle.files import sha256_of
 from dwindle.results import load_or_begin, record
-from dwindle.task import Task
-from dwindle.tasks import artifacts_of
-from dwindle.tasks.flags import add_task_flags, held_out, refuse_who_heard, task_of
+from dwindle.stage import StageParser
+from dwindle.task import Task, open_task
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
-from dwindle.train.fine_tuning import Workshop
 
 __all__ = ["MagnitudePruner", "QuantizedModel", "main"]
 
@@ -63,9 +62,9 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
         return done
     teachers = teachers_of(arguments, student, student_path)
+    task = open_task(arguments.task, arguments, student)
     for path in teachers:
-        refuse_who_heard(held_out(arguments, student), load_checkpoint(path, student.task), path)
-    task = task_of(arguments, student)
+        task.may_learn_from(load_checkpoint(path, student.task), path)
     network = task.restored(student, student_path)
     checked_calibration(task.calibration_inputs())
     workshop = open_workshop(arguments, task, network, folder, student.seed, teachers)
@@ -88,7 +87,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
             metrics={"note": version.note},
             corpora=corpora,
             parent_sha256=sha256_of(student_path),
-            held_out_speaker=held_out(arguments, student),
+            provenance=task.provenance(),
         ).save(folder / file)
 
     sparsity, gradually = arguments.target_sparsity, arguments.epochs_after_steps
@@ -129,7 +128,7 @@ def report(
     """Measure all, choose what ships, and write it down."""
     by_name = {one.name: one for one in measured(versions, task, arguments.rounds)}
     float_parent = by_name[parent.name]
-    best, reason = chosen([by_name[version.name] for version in quantised], float_parent)
+    best, reason = chosen([by_name[version.name] for version in quantised], float_parent, task.budget)
     ship(best, task, folder)
     shipped, size = folder / "quantized.onnx", file_size(folder / "quantized.onnx")
     rows = []
@@ -144,7 +143,7 @@ def report(
     print(f"\n{table(list(by_name.values()))}\n")
     for version in quantised:
         loss, where = largest_loss(by_name[version.name], float_parent)
-        print(f"{version.name}: at worst {100 * loss:+.2f} points lost against {parent.name}, on {where}")
+        print(f"{version.name}: at worst {loss} lost against {parent.name}, on {where}")
     print(f"\nshipped as {shipped} ({size.bytes:,} bytes with what it says of itself): {reason}")
     return rows
 
@@ -167,7 +166,7 @@ def structured_name(removed: float) -> str:
 def ship(best: Measured, task: Task, folder: Path) -> None:
     """The chosen version, with all that its file must say of itself."""
     corpora = load_checkpoint(folder / "pruned.pt").corpora
-    metadata = task.metadata(onnx_engine(open_session(best.version.onnx_path)), corpora)
+    metadata = task.metadata(onnx_engine(best.version.onnx_path), corpora)
     origin = {"task": task.name, "parent_sha256": sha256_of(folder / "pruned.pt")}
     write_onnx(read_onnx(best.version.onnx_path), folder / "quantized.onnx", metadata | origin)
 
@@ -199,13 +198,9 @@ def open_workshop(
     helped = f"with the help of {', '.join(map(str, teachers))}" if teachers else "without a teacher"
     print(f"fine-tuning {helped}", flush=True)
 
-    def write(network: nn.Module, path: Path) -> None:
-        to_onnx(network, task.example_input(), path, task.inputs, task.outputs, {"task": task.name})
-
     workshop = Workshop(
         task=task,
         folder=folder / "versions",
-        write_onnx=write,
         loss=KnowledgeDistillationLoss(arguments.temperature, arguments.alpha),
         teacher=Ensemble(networks) if networks else None,
         parent=copy.deepcopy(student) if networks else None,
@@ -224,9 +219,8 @@ def open_workshop(
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = FlagParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
-    data = parser.add_argument_group("what to shrink")
-    add_task_flags(data)
+    parser = StageParser(__doc__)
+    data = parser.add_argument_group("which model")
     data.add_argument("--student", metavar="FILE", help="default: student.pt in --output_dir")
     data.add_argument(
         "--teacher",
@@ -255,13 +249,12 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--lr", type=positive_float, default=2.5e-4, help="highest rate of each fine-tuning")
     how.add_argument("--batch_size", type=positive_int, default=128)
     where = parser.add_argument_group("where and with what")
-    where.add_argument("--output_dir", default=None, help="default: artifacts, or artifacts/TASK for other tasks")
+    where.add_argument("--output_dir", type=nonempty, help="default: artifacts, or artifacts/TASK for other tasks")
     where.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
     where.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="for fine-tuning")
     where.add_argument("--rounds", type=positive_int, default=200, help="of timing, all versions in turns")
     where.add_argument("--json", action="store_true", help="the rows as JSON on stdout, all else on stderr")
-    arguments = parser.parse_args()
-    arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
+    arguments = parser.parse()
     each, last = arguments.epochs_per_step, arguments.last_epochs or arguments.epochs_per_step
     arguments.epochs_after_steps = [each] * (arguments.steps - 1) + [last]
     arguments.structured_epochs = arguments.structured_epochs or sum(arguments.epochs_after_steps)

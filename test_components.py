@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from dwindle.compress.prune import MagnitudePruner, sparsity
 from dwindle.compress.quantize_aware import QuantizedModel
+from dwindle.engine import open_session
 from dwindle.export.formats import to_onnx
-from dwindle.export.measure import open_session
 from dwindle.infer.speech import SAMPLE_RATE, WINDOW_SAMPLES
 from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser

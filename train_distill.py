@@ -7,9 +7,9 @@ Stopped at any moment, the same command with --resume goes on. `accelerate launc
 script on several processes or machines.
 """
 
-import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
-from dwindle.errors import UsageError, UserError, run
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
 
+# isort: split
 import argparse
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,16 @@ from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwa
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
-from dwindle.cli import FlagParser, channels, positive_float, positive_int, share, whole_number
+from dwindle.cli import channels, nonempty, positive_float, positive_int, share, whole_number
+from dwindle.errors import UsageError, UserError, run
 from dwindle.export.measure import multiply_adds, nonzeros, parameters
 from dwindle.files import sha256_of
 from dwindle.results import load_or_begin, record
-from dwindle.task import Task
-from dwindle.tasks import artifacts_of
-from dwindle.tasks.flags import add_task_flags, refuse_who_heard, task_of
+from dwindle.stage import StageParser
+from dwindle.task import Task, open_task
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
-from dwindle.train.trainer import Recipe, Trainer, reader
+from dwindle.train.recipe import Recipe
+from dwindle.train.trainer import Trainer
 
 __all__ = ["KnowledgeDistillationLoss", "main"]
 
@@ -42,9 +43,9 @@ def main() -> None:
     load_or_begin(Path(arguments.output_dir) / "results.json", arguments.task)  # likewise
     for path in arguments.teacher:
         load_checkpoint(path, arguments.task)  # likewise
+    task = open_task(arguments.task, arguments)
     for path in parents_of("student", arguments):
-        refuse_who_heard(arguments.hold_out_speaker, load_checkpoint(path), path)
-    task = task_of(arguments)
+        task.may_learn_from(load_checkpoint(path), path)
     teacher, teacher_sha256 = None, None
     if arguments.alpha > 0:
         if not arguments.teacher:
@@ -109,7 +110,7 @@ def write_checkpoint(
     teacher_sha256: str | None,
 ) -> None:
     """Judge the trained model on every data set, print what came out, and write its checkpoint."""
-    scores = task.evaluate(reader(trainer.plain, trainer.accelerator.device))
+    scores = task.evaluate(trainer.engine(trainer.plain))
     print(f"\n{role}: {parameters(trainer.plain):,} parameters")
     for name, score in scores.items():
         print(f"  {name:<28} {score}")
@@ -126,7 +127,7 @@ def write_checkpoint(
         metrics={**metrics, "conditions": trainer.conditions, "scores": score_rows},
         corpora=sorted(corpora),
         parent_sha256=teacher_sha256,
-        held_out_speaker=arguments.hold_out_speaker,
+        provenance=task.provenance(),
     )
     folder = Path(arguments.output_dir)
     sha256 = checkpoint.save(folder / f"{role}.pt")
@@ -140,7 +141,7 @@ def write_checkpoint(
         "seed": checkpoint.seed,
         "parameters": parameters(trainer.plain),
         "nonzeros": nonzeros(trainer.plain),
-        "multiply_adds": multiply_adds(trainer.plain, task.example_input()),
+        "multiply_adds": multiply_adds(trainer.plain, task.example_inputs()),
         "bytes": (folder / f"{role}.pt").stat().st_size,
         "scores": score_rows,
     }
@@ -178,6 +179,7 @@ def recipe_of(arguments: argparse.Namespace, role: str) -> Recipe:
         epochs=arguments.teacher_epochs or arguments.epochs if is_teacher else arguments.epochs,
         batch_size=arguments.batch_size,
         learning_rate=arguments.lr / 2 if is_teacher else arguments.lr,
+        evaluate_every=arguments.evaluate_every,
         patience=arguments.patience,
         stop_accuracy=arguments.stop_accuracy,
         seed=arguments.seed,
@@ -211,8 +213,7 @@ def start_accelerator(arguments: argparse.Namespace) -> Accelerator:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = FlagParser(description=__doc__.split("\n")[0], epilog=__doc__.split("\n")[2].strip())
-    add_task_flags(parser.add_argument_group("what to learn"))
+    parser = StageParser(__doc__)
     how = parser.add_argument_group("how to learn it")
     how.add_argument("--epochs", type=positive_int, default=60)
     how.add_argument("--teacher_epochs", type=positive_int, help="default: as many as --epochs")
@@ -225,22 +226,22 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--start_from", metavar="FILE", help="begin with this student's layers, whatever words it knows")
     how.add_argument("--batch_size", type=positive_int, default=128)
     how.add_argument("--lr", type=positive_float, default=4e-3, help="highest rate, after warm-up; teachers get half")
+    how.add_argument("--evaluate_every", type=whole_number, default=0, metavar="STEPS", help="default: each epoch")
     how.add_argument("--patience", type=whole_number, default=15, help="stop after so many epochs without gain; 0: no")
     how.add_argument(
         "--stop_accuracy", type=share, metavar="SHARE", help="stop at this validation accuracy, e.g. 0.975"
     )
     how.add_argument("--seed", type=whole_number, default=0)
     where = parser.add_argument_group("where and with what")
-    where.add_argument("--output_dir", default=None, help="default: artifacts, or artifacts/TASK for other tasks")
-    where.add_argument("--log_dir", default="logs")
+    where.add_argument("--output_dir", type=nonempty, help="default: artifacts, or artifacts/TASK for other tasks")
+    where.add_argument("--log_dir", type=nonempty, default="logs")
     where.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
     where.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     where.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     where.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events under --log_dir")
-    arguments = parser.parse_args()
+    arguments = parser.parse()
     if arguments.teacher and arguments.alpha == 0:
         parser.error("--alpha 0 learns from no teacher: leave out --teacher, or give it a share")
-    arguments.output_dir = arguments.output_dir or artifacts_of(arguments.task)
     return arguments
 
 

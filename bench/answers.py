@@ -15,18 +15,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dwindle.errors import run
-
 import numpy as np
-import torch
 from torch import Tensor
 
 from dwindle.cli import FlagParser
 from dwindle.data import data_directory
-from dwindle.export.measure import open_session, session_reader
+from dwindle.engine import in_batches, onnx_engine, open_session
+from dwindle.errors import run
 from dwindle.files import sha256_of, written_whole
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
-from dwindle.tasks import TaskOptions, open_task
+from dwindle.task import open_task, options_of
 from dwindle.tasks.speech import corpora
 from dwindle.tasks.speech.datasets import HeardClips
 from dwindle.tasks.speech.front_end import HOP_SAMPLES, MEL_BANDS, LogMel
@@ -48,7 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data_dir = data_directory(arguments.data_dir)
     there = tuple(name for name in JUDGED if getattr(corpora, name)(data_dir)) or JUDGED
-    task = open_task("spoken_digits", TaskOptions(data_dir, corpora=there))
+    task = open_task("spoken_digits", options_of("spoken_digits", data_dir=data_dir, corpora=there))
     answered = [answers_of(path, task) for path in arguments.models]
     sets = {**task.data.validation, **task.data.tests}
     content = {
@@ -87,9 +85,9 @@ def who_said_what(clips: HeardClips, task: SpokenWords) -> dict[str, list]:
 def answers_of(path: Path, task: SpokenWords) -> dict[str, Any]:
     """One model's answers to every set."""
     session = open_session(path)
-    read, sets = session_reader(session), {}
+    engine, sets = onnx_engine(session), {}
     for name, clips in {**task.data.validation, **task.data.tests}.items():
-        logits = torch.cat([read(part) for part in clips.audio.split(256)])
+        logits = in_batches(engine, {"audio": clips.audio}, 256)["logits"]
         best = best_words(logits, task.reject_class)
         sets[name] = {
             "heard": best.words.tolist(),

@@ -14,8 +14,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dwindle.errors import run
-
 import numpy as np
 import onnxruntime
 import torch
@@ -24,13 +22,13 @@ from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwa
 from torch import Tensor, nn
 
 from dwindle.cli import FlagParser
-from dwindle.data import data_directory
+from dwindle.errors import run
 from dwindle.infer.speech import WINDOW_SAMPLES
-from dwindle.tasks import TaskOptions, open_task
+from dwindle.task import open_task, options_of
 from dwindle.tasks.speech.front_end import MEL_BANDS, LogMel
 from dwindle.tasks.speech.network import SpeechNet, normalised
 from dwindle.train.distillation import KnowledgeDistillationLoss
-from dwindle.train.trainer import Recipe, Trainer, reader
+from dwindle.train.trainer import Recipe, Trainer
 
 
 class Excited(nn.Module):
@@ -174,7 +172,7 @@ def main() -> None:
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
         kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
-    task = open_task("spoken_digits", TaskOptions(data_directory(arguments.data_dir)))
+    task = open_task("spoken_digits", options_of("spoken_digits", data_dir=arguments.data_dir))
     for name in arguments.only:
         torch.manual_seed(0)
         network = CANDIDATES[name](len(task.labels)).to(memory_format=torch.channels_last)
@@ -183,13 +181,13 @@ def main() -> None:
         started = time.monotonic()
         trainer.train()
         if accelerator.is_main_process:
-            scores = task.evaluate(reader(trainer.plain))
+            scores = task.evaluate(trainer.engine(trainer.plain))
             row = {
                 "name": name,
                 "parameters": sum(parameter.numel() for parameter in network.parameters()),
                 "latency_ms": latency_ms(trainer.plain),
                 "training_s": round(time.monotonic() - started),
-                **{key: round(100 * score.share, 2) for key, score in scores.items()},
+                **{key: round(100 * score.value, 2) for key, score in scores.items()},
             }
             print(json.dumps(row), flush=True)
             arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dwindle.errors import run
-
 from bench.runs import train
 from dwindle.cli import FlagParser
+from dwindle.errors import run
 from dwindle.files import write_json
 
 SHOWN = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_db", "other_words_test_rejected")
@@ -34,7 +33,7 @@ def main() -> None:
             scores[manner].append(train(arguments.runs_dir / f"{manner}-{seed}", flags))
     print(f"\n{'data set':<28}" + "".join(f"{manner:>18}" for manner in manners) + f"{'gain':>9}")
     for name in SHOWN:
-        shares = {manner: [100 * row[name]["share"] for row in rows] for manner, rows in scores.items()}
+        shares = {manner: [100 * row[name]["value"] for row in rows] for manner, rows in scores.items()}
         means = {manner: statistics.mean(values) for manner, values in shares.items()}
         cells = "".join(f"{means[m]:>10.2f} ± {spread(shares[m]):.2f}%" for m in manners)
         print(f"{name:<28}{cells}{means['distilled'] - means['alone']:>+9.2f}")

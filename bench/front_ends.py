@@ -10,13 +10,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dwindle.errors import run
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dwindle.export.measure import latencies, open_session
+from dwindle.engine import open_session
+from dwindle.errors import run
+from dwindle.export.measure import latencies
 from dwindle.infer.speech import WINDOW_SAMPLES
 from dwindle.tasks.speech.front_end import FRAME_SAMPLES, HOP_SAMPLES, LogMel
 

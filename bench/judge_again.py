@@ -11,18 +11,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dwindle.errors import UserError, run
-
 from tqdm import tqdm
 
 from bench.runs import judged
 from dwindle.cli import FlagParser
-from dwindle.data import data_directory
-from dwindle.export.measure import open_session, session_reader
+from dwindle.engine import onnx_engine
+from dwindle.errors import UserError, run
 from dwindle.files import sha256_of, write_json
 from dwindle.results import load_results
-from dwindle.task import Task
-from dwindle.tasks import TaskOptions, open_task
+from dwindle.task import Task, open_task, options_of
 
 
 def main() -> None:
@@ -30,7 +27,7 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", help="where a results.json lies with the files that it names")
     for folder in parser.parse_args().folders:
         results = load_results(folder / "results.json")
-        task = open_task(results["task"], TaskOptions(data_directory(None)))
+        task = open_task(results["task"], options_of(results["task"]))
         files = {row["version"]: file_of(row, folder) for row in results["rows"] if row["stage"] != "exported"}
         for row in tqdm(results["rows"], desc=str(folder), unit="version", leave=False, disable=None):
             if row["version"] in files:
@@ -51,7 +48,7 @@ def scores_of(path: Path, task: Task) -> dict[str, Any]:
     """Of a checkpoint, or of an ONNX file."""
     if path.suffix == ".pt":
         return judged(path)
-    return {name: score.as_row() for name, score in task.evaluate(session_reader(open_session(path))).items()}
+    return {name: score.as_row() for name, score in task.evaluate(onnx_engine(path)).items()}
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dwindle.errors import run
-
 from bench.runs import train
 from dwindle.cli import FlagParser
+from dwindle.errors import run
 from dwindle.files import write_json
 from dwindle.tasks.speech.corpora import FSDD_SPEAKERS
 
@@ -34,7 +33,7 @@ def main() -> None:
     for speaker, score in scores.items():
         interval = f"{100 * score['low']:.1f} to {100 * score['high']:.1f}%"
         print(f"{speaker:<12}{score['correct']:>6}{score['count']:>6}{100 * score['share']:>8.2f}%   {interval}")
-    shares = [score["share"] for score in scores.values()]
+    shares = [score["value"] for score in scores.values()]
     print(f"{'mean':<24}{100 * sum(shares) / len(shares):>8.2f}%   worst {100 * min(shares):.2f}%")
     write_json(runs / "scores.json", scores)
 

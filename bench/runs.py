@@ -1,16 +1,14 @@
 """Training runs for comparisons: each one a real `train_distill.py`, one process per core, kept for the next time."""
 
-from dwindle.errors import UserError
-
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from dwindle.checkpoint import load_checkpoint
-from dwindle.data import data_directory
-from dwindle.tasks import TaskOptions, open_task
-from dwindle.train.trainer import reader
+from dwindle.engine import torch_engine
+from dwindle.errors import UserError
+from dwindle.task import open_task, options_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,6 +29,6 @@ def train(folder: Path, flags: list[str]) -> dict[str, Any]:
 def judged(path: Path) -> dict[str, Any]:
     """A student's scores as they are counted today, which may not be how they were when it was trained."""
     student = load_checkpoint(path)
-    task = open_task(student.task, TaskOptions(data_directory(None), hold_out_speaker=student.held_out_speaker))
-    scores = task.evaluate(reader(task.restored(student, path)))
+    task = open_task(student.task, options_of(student.task), student)
+    scores = task.evaluate(torch_engine(task.restored(student, path), task.inputs, task.outputs))
     return {name: score.as_row() for name, score in scores.items()}

@@ -7,8 +7,6 @@ Streams are made from real clips (bench/streams.py): FSDD's official test (`--sp
 validation speakers of Speech Commands, words that are not digits and noises that no training heard.
 """
 
-from dwindle.errors import run
-
 import argparse
 import time
 from collections.abc import Iterable, Sequence
@@ -37,6 +35,7 @@ from bench.streams import (
 from dwindle.cli import FlagParser
 from dwindle.data import data_directory, require
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
+from dwindle.errors import run
 from dwindle.files import sha256_of, write_json
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.listener import RealTimeInference

@@ -6,8 +6,6 @@ Dwindle's own Trainer and the plain loop of bench/plain_loop.py take turns, each
 as torchrun starts them), on the same clips. A share is of the wall time of the epoch without its validation.
 """
 
-from dwindle.errors import UserError
-
 import argparse
 import json
 import os
@@ -29,9 +27,8 @@ from torch import nn
 from bench.plain_loop import plain_epoch
 from dwindle import errors
 from dwindle.cli import FlagParser
-from dwindle.data import data_directory
-from dwindle.task import Batch, Judged
-from dwindle.tasks import TaskOptions, open_task
+from dwindle.errors import UserError
+from dwindle.task import Batch, Judged, open_task, options_of
 from dwindle.tasks.speech.words import SpokenWords
 from dwindle.train.distillation import KnowledgeDistillationLoss
 from dwindle.train.trainer import Recipe, Trainer
@@ -107,7 +104,7 @@ class Stopwatch:
 
 def measure(arguments: argparse.Namespace) -> dict:
     """One epoch of one contender in this process."""
-    options = TaskOptions(data_directory(arguments.data_dir), ("fsdd", "speech_commands"))
+    options = options_of("spoken_digits", data_dir=arguments.data_dir, corpora=["fsdd", "speech_commands"])
     task = open_task("spoken_digits", options)
     order = np.random.default_rng(0).permutation(len(task.data.training))
     whole = task.data

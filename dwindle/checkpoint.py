@@ -1,7 +1,5 @@
 """Checkpoints: what one stage hands to the next, written whole, describing itself, never able to run code."""
 
-from dwindle.errors import UserError
-
 import io
 import os
 import shlex
@@ -14,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dwindle.errors import UserError
 from dwindle.files import sha256_of, written_whole
 
 FORMAT = "dwindle-checkpoint-1"
+DICTIONARIES = ("arguments", "weights", "metrics", "provenance")
 
 
 def command_line() -> str:
@@ -44,7 +44,7 @@ class Checkpoint:
     corpora: list[str] = field(default_factory=list)
     command: str = field(default_factory=command_line)
     parent_sha256: str | None = None  # of the checkpoint that this one was made from
-    held_out_speaker: str | None = None  # whom training never heard
+    provenance: dict[str, Any] = field(default_factory=dict)  # what the task must remember of its options
 
     def save(self, path: str | os.PathLike) -> str:
         """Write the file whole; returns its SHA-256."""
@@ -60,11 +60,13 @@ def load_checkpoint(path: str | os.PathLike, task: str | None = None) -> Checkpo
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path}: not a checkpoint of this project")
     try:
-        content = {"held_out_speaker": None, **content}  # older files do not name one
+        if "provenance" not in content:  # of the first release
+            content["provenance"] = {"held_out_speaker": content.get("held_out_speaker")}
         checkpoint = Checkpoint(**{name: content[name] for name in (f.name for f in fields(Checkpoint))})
     except KeyError as error:
         raise UserError(f"{path}: an incomplete checkpoint: {error.args[0]} is missing") from error
-    for name, kind in (("task", str), ("labels", list), ("arguments", dict), ("weights", dict), ("metrics", dict)):
+    kinds = {"task": str, "labels": list, "corpora": list, **dict.fromkeys(DICTIONARIES, dict)}
+    for name, kind in kinds.items():
         if not isinstance(getattr(checkpoint, name), kind):
             raise UserError(f"{path}: not a checkpoint of this project: its {name} are of the wrong kind")
     if task is not None and checkpoint.task != task:

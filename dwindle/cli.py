@@ -1,10 +1,10 @@
 """Command lines: how they are refused, and what a flag may be."""
 
-from dwindle.errors import UsageError
-
 import argparse
 import math
 from typing import NoReturn
+
+from dwindle.errors import UsageError
 
 LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
 MOST_CHANNELS = 1024
@@ -21,6 +21,13 @@ def positive_int(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= LARGEST_WHOLE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def nonempty(text: str) -> str:
+    """The name of a file or folder; an unset shell variable must not stand for the default one."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return text
 
 
 def channels(text: str) -> int:

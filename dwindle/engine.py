@@ -79,3 +79,9 @@ def in_batches(engine: Engine, feed: Mapping[str, Tensor], size: int) -> Tensors
         engine({name: tensor[start : start + size] for name, tensor in feed.items()}) for start in range(0, count, size)
     ]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def repeated(feed: Mapping[str, Tensor], axes: Mapping[str, Mapping[int, str]], times: int) -> Tensors:
+    """The same inputs as a larger batch, along each input's axis named batch."""
+    batch = {name: next((axis for axis, of in axes[name].items() if of == "batch"), 0) for name in feed}
+    return {name: tensor.repeat_interleave(times, dim=batch[name]).contiguous() for name, tensor in feed.items()}

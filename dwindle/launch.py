@@ -5,8 +5,6 @@ python -m dwindle.launch train_distill.py --epochs 10
 What torchrun does; but only the first process speaks, and when one fails its own line is the last word.
 """
 
-from dwindle.errors import EXIT_SIGNALLED, run
-
 import argparse
 import logging
 import os
@@ -20,6 +18,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from dwindle.cli import FlagParser, positive_int
+from dwindle.errors import EXIT_SIGNALLED, run
 from dwindle.machine import usable_cores
 
 

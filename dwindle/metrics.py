@@ -46,6 +46,11 @@ class Metric:
         """Of a share: how many were right."""
         return round(self.value * self.count)
 
+    @property
+    def short(self) -> str:
+        """The value alone, as a progress line has room for."""
+        return f"{100 * self.value:.2f}%" if self.unit == SHARE else f"{self.value:.4f} {self.unit}"
+
     def __str__(self) -> str:
         if self.unit == SHARE:
             numbers = f"{self.correct}/{self.count}, {100 * self.low:.1f} to {100 * self.high:.1f}"

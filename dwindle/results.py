@@ -3,8 +3,6 @@
 python -m dwindle.results artifacts/results.json
 """
 
-from dwindle.errors import UsageError, UserError, run
-
 import json
 import os
 import sys
@@ -14,16 +12,23 @@ from typing import Any
 
 import jsonschema
 
+from dwindle.errors import UsageError, UserError, run
 from dwindle.files import write_json
+from dwindle.metrics import Metric
 
-FORMAT = "dwindle-results-1"
+FORMAT, FIRST_FORMAT = "dwindle-results-2", "dwindle-results-1"
 
 _COUNT = {"type": "integer", "minimum": 0}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
-_SCORE = {
+_METRIC = {  # as dwindle.metrics.Metric
     "type": "object",
-    "properties": {"share": _SHARE, "correct": _COUNT, "count": _COUNT, "low": _SHARE, "high": _SHARE},
-    "required": ["share", "correct", "count", "low", "high"],
+    "properties": {
+        **{key: {"type": "number"} for key in ("value", "low", "high")},
+        "count": _COUNT,
+        "unit": {"type": "string"},
+        "higher_is_better": {"type": "boolean"},
+    },
+    "required": ["value", "low", "high", "count", "unit", "higher_is_better"],
     "additionalProperties": False,
 }
 _LATENCY = {
@@ -50,7 +55,7 @@ ROW_SCHEMA = {
         "bytes": _COUNT,
         "bytes_gzipped": _COUNT,
         "threshold": _SHARE,
-        "scores": {"type": "object", "additionalProperties": _SCORE},
+        "scores": {"type": "object", "additionalProperties": _METRIC},
         "latency": {"type": "object", "additionalProperties": _LATENCY},
         "processor": {"type": "string"},
         "note": {"type": "string"},
@@ -78,8 +83,28 @@ def load_results(path: str | os.PathLike) -> dict[str, Any]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}): remove it and run the stages again") from error
+    content = upgraded(content)
     validate(content, str(path))
     return content
+
+
+def upgraded(content: Any) -> Any:
+    """Results of the first format, which knew nothing but shares, in the second; a damaged file as it is."""
+    if not isinstance(content, dict) or content.get("format") != FIRST_FORMAT:
+        return content
+    try:
+        rows = [
+            {**row, "scores": {name: from_first_format(score) for name, score in row["scores"].items()}}
+            for row in content["rows"]
+        ]
+    except (LookupError, TypeError, AttributeError):
+        return content  # which validation then refuses
+    return {**content, "format": FORMAT, "rows": rows}
+
+
+def from_first_format(score: dict[str, Any]) -> dict[str, Any]:
+    """One score of the first format as a metric."""
+    return Metric(score["share"], score["low"], score["high"], score["count"]).as_row()
 
 
 def validate(content: Any, name: str = "results") -> None:

@@ -36,6 +36,7 @@ class Budget:
     loss: float = 0.003  # of the primary metric, against the model that was quantised, in the metric's own unit
     same_answers: float = 0.995  # least share of a quantised file's top answers that are the float model's
     slowest: float = 0.92  # times as fast as the float file
+    answers: tuple[str, ...] = ()  # outputs whose last axis stands for classes; none named: the first
 
 
 class Task(Protocol):
@@ -87,6 +88,10 @@ class Task(Protocol):
 
     def restored(self, checkpoint: Checkpoint, path: Path) -> nn.Module:
         """The network of a checkpoint of this task, with its weights."""
+        ...
+
+    def exported(self, network: nn.Module) -> nn.Module:
+        """The network as files hold it: the same one, or one around it, e.g. with an explicit cache."""
         ...
 
     def may_learn_from(self, checkpoint: Checkpoint, path: str | Path) -> None:
@@ -161,6 +166,9 @@ class PlainTask:
             raise UserError(f"{path}: its weights do not fit the network that it names: train it again") from error
         return network
 
+    def exported(self, network: nn.Module) -> nn.Module:
+        return network
+
     def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
         raise TypeError(f"{type(self).__name__} must say how its networks are built")
 
@@ -189,6 +197,13 @@ def first_output(outputs: Tensor | Sequence[Tensor]) -> Tensor:
 def open_task(name: str, options: argparse.Namespace, made_from: Checkpoint | None = None) -> Task:
     """The task of that name, with its options and, in a later stage, the checkpoint that it goes on from."""
     return task_module(name).open_task(options, made_from)
+
+
+def options_of(name: str, **given: Any) -> argparse.Namespace:
+    """A task's options as its flags would give them, for whoever opens it from Python: seed 0, the usual data."""
+    parser = argparse.ArgumentParser()
+    task_module(name).add_options(parser.add_argument_group())
+    return argparse.Namespace(**{"data_dir": None, "seed": 0, **vars(parser.parse_args([])), **given})
 
 
 def task_module(name: str) -> Any:

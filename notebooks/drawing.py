@@ -46,7 +46,7 @@ def with_intervals(
     joined: bool = True,
 ) -> None:
     """Shares in percent with their 95% intervals."""
-    shares = np.array([score["share"] for score in scores])
+    shares = np.array([score["value"] for score in scores])
     below = shares - [score["low"] for score in scores]
     above = np.array([score["high"] for score in scores]) - shares
     own_look = look(number) if joined else look(number) | {"linestyle": "none"}

@@ -17,10 +17,9 @@ from pathlib import Path
 # Jupyter knows no __file__, and starts beside the notebook
 sys.path.insert(0, str(Path(globals().get("__file__", Path.cwd() / "notebook")).resolve().parents[1]))
 
-from dwindle.errors import UserError, run
-
 from matplotlib.figure import Figure
 
+from dwindle.errors import UserError, run
 from dwindle.files import written_whole
 from notebooks.drawing import NothingToDraw
 from notebooks.measurements import Measurements, load_measurements

@@ -1,9 +1,8 @@
 """A page with a region that is written by a program: everything between its two marks."""
 
-from dwindle.errors import UserError
-
 from pathlib import Path
 
+from dwindle.errors import UserError
 from dwindle.files import written_whole
 
 BEGIN, END = "<!-- results: `make report` writes from here -->", "<!-- results: to here -->"

@@ -1,14 +1,13 @@
 """Everything that was measured, read from its files; what has not been measured yet is None or empty."""
 
-from dwindle.errors import UserError
-
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dwindle.metrics import Score
+from dwindle.errors import UserError
+from dwindle.metrics import Metric, accuracy
 from dwindle.results import load_results
 
 ABLATION_MANNERS = ("alone", "distilled")
@@ -146,13 +145,13 @@ def one_thread(row: dict[str, Any]) -> dict[str, float] | None:
     return latency.get("onnxruntime") or latency.get("1_threads")
 
 
-def right_by_speaker(answers: dict[str, Any], name: str) -> dict[str, Score]:
+def right_by_speaker(answers: dict[str, Any], name: str) -> dict[str, Metric]:
     """The first model's score on each voice of a set."""
     clips, heard = answers["clips"][name], answers["models"][0]["sets"][name]["heard"]
     found: dict[str, list[bool]] = defaultdict(list)
     for said, got, speaker in zip(clips["said"], heard, clips["speaker"], strict=True):
         found[clips["speakers"][speaker]].append(said == got)
-    return {speaker: Score(sum(right), len(right)) for speaker, right in found.items()}
+    return {speaker: accuracy(sum(right), len(right)) for speaker, right in found.items()}
 
 
 def confusions(answers: dict[str, Any], name: str) -> Counter:

@@ -10,11 +10,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dwindle.errors import UserError, run
-
 from dwindle.cli import FlagParser
+from dwindle.errors import UserError, run
 from dwindle.infer.speech.model import RUNNING_THRESHOLD
-from dwindle.metrics import Score
+from dwindle.metrics import Metric
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread, right_by_speaker
 from notebooks.readme_tables import SHIPPED, by_version, running_text, short_score, table
@@ -69,7 +68,7 @@ def scores_table(scores: dict[str, dict[str, Any]]) -> str:
         [
             set_title(name),
             use(name),
-            f"{scores[name]['correct']:,} of {scores[name]['count']:,}",
+            f"{Metric(**scores[name]).correct:,} of {scores[name]['count']:,}",
             short_score(scores[name]),
         ]
         for name in names
@@ -93,7 +92,11 @@ def speakers_text(found: Measurements) -> str:
             lines.append([f"FSDD, {speaker}", "heard in training", *_cells(score)])
     for speaker, row in sorted((found.held_out or {}).items()):
         lines.append(
-            [f"FSDD, {speaker}", "by another model, that never heard it", *_cells(Score(row["correct"], row["count"]))]
+            [
+                f"FSDD, {speaker}",
+                "by another model, that never heard it",
+                *_cells(Metric(**row)),
+            ]
         )
     if not lines:
         return ""
@@ -107,7 +110,7 @@ def speakers_text(found: Measurements) -> str:
     return text
 
 
-def _cells(score: Score) -> list[str]:
+def _cells(score: Metric) -> list[str]:
     return [f"{score.correct} of {score.count}", short_score(score.as_row())]
 
 

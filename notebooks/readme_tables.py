@@ -10,9 +10,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dwindle.errors import run
-
 from dwindle.cli import FlagParser
+from dwindle.errors import run
 from dwindle.infer.speech.hold_back import COMPANY_S
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread
@@ -87,7 +86,7 @@ def version_cells(row: dict[str, Any]) -> list[str]:
 
 def short_score(score: dict[str, Any] | None) -> str:
     """As `96.1 (95.0–97.0)`."""
-    return "–" if score is None else percent(score["share"], score["low"], score["high"])
+    return "–" if score is None else percent(score["value"], score["low"], score["high"])
 
 
 def percent(share: float, low: float, high: float) -> str:

@@ -20,7 +20,7 @@ def training_curves(found: Measurements) -> Figure:
     for number, (name, rows) in enumerate(found.curves.items()):
         epochs = [row["epoch"] for row in rows]
         low, high = ([100 * row["validation"][bound] for row in rows] for bound in ("low", "high"))
-        shares = [100 * row["validation"]["share"] for row in rows]
+        shares = [100 * row["validation"]["value"] for row in rows]
         losses.plot(epochs, [row["loss"] for row in rows], **look(number), ms=4, label=name)
         accuracies.plot(epochs, shares, **look(number), ms=4, label=name)
         accuracies.fill_between(epochs, low, high, color=COLOURS[number % len(COLOURS)], alpha=0.15, lw=0)
@@ -54,7 +54,7 @@ def distillation_curves(found: Measurements) -> Figure:
     figure, axes = new_figure()
     for number, (manner, runs) in enumerate(found.distillation_curves.items()):
         count = min(len(rows) for rows in runs)
-        shares = 100 * np.array([[row["validation"]["share"] for row in rows[:count]] for rows in runs])
+        shares = 100 * np.array([[row["validation"]["value"] for row in rows[:count]] for rows in runs])
         epochs = [row["epoch"] for row in runs[0][:count]]
         axes.plot(epochs, shares.mean(axis=0), **look(number), ms=4, label=f"{manner} ({len(runs)} seeds)")
         axes.fill_between(epochs, shares.min(axis=0), shares.max(axis=0), color=COLOURS[number], alpha=0.2, lw=0)
@@ -73,7 +73,7 @@ def distillation_gain(found: Measurements) -> Figure:
     figure, axes = new_figure(figsize=(7.5, 0.45 * len(names) + 1.6))
     places = np.arange(len(names))[::-1]
     for number, (manner, seeds) in enumerate(found.distillation.items()):
-        shares = 100 * np.array([[scores[name]["share"] for name in names] for scores in seeds])
+        shares = 100 * np.array([[scores[name]["value"] for name in names] for scores in seeds])
         offset = 0.12 - 0.24 * number
         own_look = look(number) | {"linestyle": "none"}
         for seed in shares:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dwindle.metrics import score_by_speaker
+from dwindle.metrics import accuracy_by_group
 from notebooks.drawing import COLOURS, LINES, MARKERS, NothingToDraw, new_figure, with_intervals
 from notebooks.measurements import Measurements, confusions, right_by_speaker
 from notebooks.titles import set_title
@@ -66,7 +66,7 @@ def held_out_speakers(found: Measurements) -> Figure:
         raise NothingToDraw("no logs/leave_one_speaker_out/scores.json: bench/leave_one_speaker_out.py makes it")
     figure, axes = new_figure()
     by_name(axes, found.held_out)
-    mean = sum(score["share"] for score in found.held_out.values()) / len(found.held_out)
+    mean = sum(score["value"] for score in found.held_out.values()) / len(found.held_out)
     axes.axhline(100 * mean, color="black", lw=1, ls="--", label=f"mean {100 * mean:.2f}%")
     axes.set(ylabel="accuracy (%)", title="FSDD, each speaker left out of training, with 95% intervals")
     axes.legend(loc="lower left")
@@ -113,8 +113,8 @@ def accepted(heard: dict[str, list[int]], thresholds: np.ndarray) -> np.ndarray:
 def interval(heard: dict[str, list[int]], clips: dict[str, Any], threshold: float) -> np.ndarray:
     """The accepted share in percent, and how far its 95% interval goes down and up."""
     passed = [probability >= int(MILLION * threshold) for probability in heard["probability"]]
-    score = score_by_speaker(passed, clips["speaker"]).as_row()
-    return 100 * np.array([score["share"], score["share"] - score["low"], score["high"] - score["share"]]).clip(0)
+    score = accuracy_by_group(passed, clips["speaker"]).as_row()
+    return 100 * np.array([score["value"], score["value"] - score["low"], score["high"] - score["value"]]).clip(0)
 
 
 def misheard(found: Measurements) -> Figure:

@@ -3,13 +3,12 @@
 python -m samples.make_samples
 """
 
-from dwindle.errors import run
-
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from dwindle.errors import run
 from dwindle.files import written_whole
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.tasks.speech.vocabulary import DIGIT_WORDS

@@ -1,7 +1,5 @@
 """What every test may use: the corpora, two synthetic sounds, and the rule that a strict run skips nothing."""
 
-from dwindle.errors import UserError
-
 import os
 import resource
 import shutil
@@ -13,6 +11,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from dwindle.errors import UserError
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.tasks.speech.voices import installed_synthesisers
 

@@ -7,7 +7,7 @@ import torch
 
 from bench.answers import BRIGHTEST_DB, DARKEST_DB, coded
 from dwindle.files import write_json
-from dwindle.metrics import Score
+from dwindle.metrics import accuracy
 from dwindle.results import validate
 
 SETS = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_db", "other_words_test_rejected")
@@ -19,7 +19,7 @@ LIVE |= {"digits": 1_532, "error_rate": 0.069, "interval": [0.053, 0.087]}
 
 
 def row(version: str, stage: str, correct: int = 96, **own) -> dict:
-    scores = {name: Score(correct, 100).as_row() for name in SETS}
+    scores = {name: accuracy(correct, 100).as_row() for name in SETS}
     base = {"version": version, "stage": stage, "command": "python x.py", "parameters": 80_000, "bytes": 337_000}
     return base | {"nonzeros": 80_000, "file": f"{version}.onnx", "scores": scores} | own
 
@@ -57,7 +57,7 @@ def answers() -> dict:
 
 
 def epoch(number: int) -> dict:
-    score = Score(80 + number, 100).as_row()
+    score = accuracy(80 + number, 100).as_row()
     return {"name": "student", "epoch": number, "loss": 2 / number, "validation": score}
 
 

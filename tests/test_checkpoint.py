@@ -1,7 +1,5 @@
 """Checkpoints: whole, self-describing, and harmless whoever wrote them."""
 
-from dwindle.errors import UserError
-
 import os
 import pickle
 import re
@@ -15,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dwindle.checkpoint import FORMAT, Checkpoint, load_checkpoint, load_safely, save_tensors
+from dwindle.errors import UserError
 from dwindle.files import sha256_of
 
 
@@ -28,7 +27,7 @@ def checkpoint() -> Checkpoint:
         arguments={"classes": 3, "channels": 8},
         weights={"a.weight": torch.randn(4, 3).t(), "count": torch.tensor(7), "b": torch.nn.Parameter(torch.ones(2))},
         seed=3,
-        metrics={"validation_accuracy": 0.5, "scores": {"fsdd_test": {"share": 0.5}}},
+        metrics={"validation_accuracy": 0.5, "scores": {"fsdd_test": {"value": 0.5}}},
         corpora=["fsdd"],
         command="python train_distill.py --seed 3",
         parent_sha256="ab" * 32,

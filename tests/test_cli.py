@@ -1,7 +1,5 @@
 """Flags: what is a number of the right kind comes through, all else is refused in words."""
 
-from dwindle.errors import UsageError
-
 import argparse
 
 import pytest
@@ -9,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dwindle.cli import FlagParser, channels, partial_share, positive_float, positive_int, share, whole_number
+from dwindle.errors import UsageError
 
 
 def test_a_wrong_command_line_is_refused_in_one_line():

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from dwindle.export.compare import PYTORCH, RUNTIME, Measured, Version, chosen, largest_loss, table
+from dwindle.compress.compare import PYTORCH, RUNTIME, Measured, Version, chosen, largest_loss, table
 from dwindle.export.measure import Latency
-from dwindle.metrics import Score
+from dwindle.metrics import accuracy
+from dwindle.task import Budget
 
 
 def version(name: str, correct: int, size: int = 100_000, time_ms: float = 1.0, test: int = 90) -> Measured:
-    scores = {"unseen_speakers": Score(correct, 1000), "fsdd_test": Score(test, 100)}
+    scores = {"unseen_speakers": accuracy(correct, 1000), "fsdd_test": accuracy(test, 100)}
     latency = {RUNTIME: Latency((time_ms,) * 5)}
     made = Version(name, "quantised", Path(f"{name}.onnx"), None, 80_000, 48_000, 3_000_000, note="a test")
-    return Measured(made, Score(correct, 1000), scores, size, size // 2, latency)
+    return Measured(made, accuracy(correct, 1000), scores, size, size // 2, latency)
 
 
+BUDGET = Budget(bytes={"model_int8.onnx": 128_000})
 PARENT = version("pruned", 950, size=340_000)
 
 
@@ -31,22 +33,22 @@ PARENT = version("pruned", 950, size=340_000)
     ],
 )
 def test_the_choice_follows_its_bounds(candidates, best):
-    found, reason = chosen(candidates, PARENT)
+    found, reason = chosen(candidates, PARENT, BUDGET)
     assert found.name == best
     assert reason.startswith(f"{best}: validation")
 
 
 def test_the_reason_names_what_was_passed_over_and_what_is_missed():
-    _, reason = chosen([version("a", 949), version("slow", 960, time_ms=1.5)], PARENT)
+    _, reason = chosen([version("a", 949), version("slow", 960, time_ms=1.5)], PARENT, BUDGET)
     assert "passed over: slow 1.50 times as slow as float" in reason
-    _, reason = chosen([version("worst", 900, size=200_000)], PARENT)
+    _, reason = chosen([version("worst", 900, size=200_000)], PARENT, BUDGET)
     assert "misses: 5.00 points behind pruned, 200,000 bytes" in reason
 
 
 def test_test_sets_have_no_say():
-    found, _ = chosen([version("a", 950, test=0), version("b", 949, test=100)], PARENT)
+    found, _ = chosen([version("a", 950, test=0), version("b", 949, test=100)], PARENT, BUDGET)
     assert found.name == "a"
-    assert largest_loss(found, PARENT) == (pytest.approx(0.9), "fsdd_test")
+    assert largest_loss(found, PARENT) == ("90.00 points", "fsdd_test")
 
 
 def test_the_table_is_aligned_and_shows_what_is_not_known():

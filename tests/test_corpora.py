@@ -1,7 +1,5 @@
 """Corpora: what each folder holds, how it is split, and that nothing stands on two sides."""
 
-from dwindle.errors import UserError
-
 import errno
 import hashlib
 import os
@@ -14,6 +12,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dwindle.errors import UserError
 from dwindle.infer.speech import REJECT
 from dwindle.infer.speech.sound_file import sound_files
 from dwindle.tasks.speech import corpora

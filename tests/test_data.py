@@ -1,7 +1,5 @@
 """The data directory and its command: where data is looked for, what is listed, what a check finds."""
 
-from dwindle.errors import UsageError, UserError
-
 import gzip
 import json
 import os
@@ -16,6 +14,7 @@ import soundfile
 from dwindle import data
 from dwindle.data import check as checking
 from dwindle.data.check import check, read_idx
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import SAMPLE_RATE
 
 

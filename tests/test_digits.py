@@ -1,7 +1,5 @@
 """The digits task: what it trains on, what it is judged by, and what it says when data is missing."""
 
-from dwindle.errors import UsageError, UserError
-
 import copy
 import subprocess
 import sys
@@ -13,9 +11,10 @@ import soundfile
 import torch
 from tiny_corpus import TAKES, chord, write_fsdd
 
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.infer.speech.model import RUNNING_THRESHOLD
-from dwindle.tasks import TaskOptions, open_task
+from dwindle.task import open_task, options_of
 from dwindle.tasks.speech import datasets as sets
 from dwindle.tasks.speech.augment import HISSES
 from dwindle.tasks.speech.digits import LABELS
@@ -53,7 +52,7 @@ def tiny(tmp_path_factory):
 
 
 def opened(data_dir, *corpora: str, **more):
-    return open_task("spoken_digits", TaskOptions(data_dir, corpora or None, **more))
+    return open_task("spoken_digits", options_of("spoken_digits", data_dir=data_dir, corpora=corpora or None, **more))
 
 
 def oracle(task, sets) -> dict[bytes, int]:
@@ -90,7 +89,7 @@ def test_a_perfect_reader_scores_one_and_a_stubborn_one_its_share(tiny):
         return 20.0 * torch.nn.functional.one_hot(classes, 11)
 
     scores = task.evaluate(perfect)
-    assert {name: score.share for name, score in scores.items()} == dict.fromkeys(scores, 1.0)
+    assert {name: score.value for name, score in scores.items()} == dict.fromkeys(scores, 1.0)
     assert {"other_words_validation_rejected", "other_words_test_rejected"} <= set(scores)
     assert task.validate(perfect).share == 1.0
     stubborn = task.validate(lambda audio: torch.eye(11)[[3] * len(audio)])

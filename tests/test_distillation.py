@@ -1,7 +1,5 @@
 """The loss of distillation: a value worked by hand, its gradient, and sequences."""
 
-from dwindle.errors import UsageError
-
 import math
 
 import pytest
@@ -10,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from dwindle.errors import UsageError
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
 from train_distill import KnowledgeDistillationLoss as FromTheScript
 

@@ -1,7 +1,5 @@
 """Whatever a person causes ends as one line on stderr and the right exit code."""
 
-from dwindle.errors import UsageError, UserError, describe_os_error
-
 import errno
 import os
 import signal
@@ -10,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from dwindle.errors import UsageError, UserError, describe_os_error
 
 ROOT = Path(__file__).parents[1]
 

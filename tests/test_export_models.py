@@ -15,14 +15,14 @@ from script_process import ROOT, run_script
 
 import export_models
 from dwindle.checkpoint import Checkpoint
+from dwindle.engine import open_session
 from dwindle.export.formats import load_torchscript, to_onnx
-from dwindle.export.measure import open_session
 from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
 from dwindle.files import sha256_of, write_json
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.model import Recogniser
 from dwindle.machine import processor
-from dwindle.tasks import TaskOptions, open_task
+from dwindle.task import open_task, options_of
 
 WRITTEN = ["export_results.json", "model.onnx", "model_int8.onnx", "model_ts.pt", "results.json"]
 
@@ -41,7 +41,7 @@ def words(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def task(words, tmp_path_factory):
-    return open_task("own_words", TaskOptions(tmp_path_factory.mktemp("no-data"), words_dir=words))
+    return open_task("own_words", options_of("own_words", data_dir=tmp_path_factory.mktemp("no-data"), words_dir=words))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def folder(task, tmp_path) -> Path:
     )
     digest = checkpoint.save(tmp_path / "student.pt")
     path = tmp_path / "quantized.onnx"
-    to_onnx(model.eval(), task.example_input(), path, task.inputs, task.outputs, {"parent_sha256": digest})
+    to_onnx(model.eval(), task.example_inputs(), path, task.inputs, task.outputs, {"parent_sha256": digest})
     return tmp_path
 
 

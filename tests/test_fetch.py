@@ -1,7 +1,5 @@
 """Fetching from a server on this machine that misbehaves in every way that a real one does."""
 
-from dwindle.errors import UserError
-
 import gzip
 import hashlib
 import os
@@ -21,6 +19,7 @@ from dwindle import data, errors
 from dwindle.data import source as catalogue
 from dwindle.data.fetch import _alone, fetch
 from dwindle.data.source import DataSet, Source, contents_digest, keep_all
+from dwindle.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 CONTENT = {"zero/a.wav": b"RIFF" + os.urandom(200_000), "zero/b.wav": b"RIFF" + os.urandom(100_000), "list.txt": b"a"}

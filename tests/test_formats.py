@@ -1,17 +1,16 @@
 """Exported files: complete in themselves, and answering as PyTorch does, silence included."""
 
-from dwindle.errors import UserError
-
 import numpy as np
 import onnx
 import pytest
 import torch
 from torch import nn
 
+from dwindle.engine import onnx_engine, open_session, torch_engine
+from dwindle.errors import UserError
 from dwindle.export.formats import load_torchscript, to_exported_program, to_onnx, to_torchscript
-from dwindle.export.measure import open_session
 from dwindle.export.onnx_file import check_onnx, metadata_of, read_onnx, write_onnx
-from dwindle.export.verify import TIE, agreement, check_float, check_quantised, onnx_engine, torch_engine
+from dwindle.export.verify import TIE, agreement, check_float, check_quantised
 from dwindle.tasks.speech.network import SpeechNet
 
 INPUTS = {"audio": {0: "batch", 1: "samples"}}

@@ -174,7 +174,7 @@ def test_a_manifest_is_scored(place):
     strings, other, everything = report["corpora"]
     found = strings["strings"]
     assert (found["digits"], found["substitutions"], found["error_rate"]) == (5, 1, 0.2)
-    assert (other["rejected"]["share"], everything["files"]) == (1.0, 3)
+    assert (other["rejected"]["value"], everything["files"]) == (1.0, 3)
     table = infer(*options(place), "--evaluate", place / "list.csv").stdout
     assert "digit errors 20.00% (1/5" in table
     assert "rejected 100.00% (1/1" in table

@@ -10,16 +10,16 @@ from tiny_corpus import environment, write_fsdd
 
 from bench.judge_again import changes
 from dwindle.checkpoint import Checkpoint
-from dwindle.tasks import TaskOptions, open_task
+from dwindle.task import open_task, options_of
 
-NONE_RIGHT = {"share": 0.0, "correct": 0, "count": 30, "low": 0.0, "high": 0.2}
+NONE_RIGHT = {"value": 0.0, "correct": 0, "count": 30, "low": 0.0, "high": 0.2}
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A network that says "zero" to everything, on record as one that was always wrong."""
     write_fsdd(tmp_path)
-    task = open_task("spoken_digits", TaskOptions(tmp_path, ("fsdd",)))
+    task = open_task("spoken_digits", options_of("spoken_digits", data_dir=tmp_path, corpora=["fsdd"]))
     network, arguments = task.build("student", 8)
     last = [module for module in network.modules() if getattr(module, "bias", None) is not None][-1]
     last.weight.data.zero_()

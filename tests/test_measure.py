@@ -1,13 +1,12 @@
 """Costs: operations against hand-worked counts, latency ratios, memory of another process."""
 
-from dwindle.errors import UserError
-
 import time
 
 import pytest
 import torch
 from torch import nn
 
+from dwindle.errors import UserError
 from dwindle.export.measure import (
     Latency,
     file_size,

@@ -1,13 +1,12 @@
 """The model file: read once, checked, and refused in one line when it is not what it should be."""
 
-from dwindle.errors import UsageError
-
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 from tone_model import DIGITS, silence, tone, write_tone_model
 
+from dwindle.errors import UsageError
 from dwindle.infer.speech.model import ModelError, Recogniser, softmax
 
 

@@ -1,7 +1,6 @@
 """A person's own words: any vocabulary, format and rate, through the same pipeline as the digits."""
 
-from dwindle.errors import UsageError, UserError
-
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,9 @@ import soundfile
 import torch
 from tiny_corpus import chord
 
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import REJECT
-from dwindle.tasks import TaskOptions, open_task
+from dwindle.task import open_task, options_of
 from dwindle.tasks.speech.augment import HISSES
 from dwindle.tasks.speech.words import CLIPS_PER_STRING
 
@@ -29,8 +29,8 @@ def write_words(folder: Path, *words: str, count: int = 24, seconds: int = 1) ->
     return folder
 
 
-def options(words_dir: Path | None, **more) -> TaskOptions:
-    return TaskOptions(data_dir=Path("no such folder"), words_dir=words_dir, **more)
+def options(words_dir: Path | None, **more) -> argparse.Namespace:
+    return options_of("own_words", data_dir="no such folder", words_dir=words_dir, **more)
 
 
 def test_any_words_formats_and_rates_become_a_task(tmp_path):

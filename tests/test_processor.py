@@ -1,10 +1,9 @@
 """What a device delivers becomes what the recogniser takes."""
 
-from dwindle.errors import UserError
-
 import numpy as np
 import pytest
 
+from dwindle.errors import UserError
 from dwindle.infer.speech.processor import MUTED_AFTER_S, AudioProcessor
 
 

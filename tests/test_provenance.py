@@ -1,10 +1,9 @@
 """What was made from what: nothing of one model is taken for another's."""
 
-from dwindle.errors import UserError
-
 import pytest
 
 from dwindle.checkpoint import Checkpoint
+from dwindle.errors import UserError
 from dwindle.export.provenance import chosen_checkpoint, files_of_another
 from dwindle.files import write_json
 

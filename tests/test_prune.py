@@ -1,7 +1,5 @@
 """Pruning: zeros counted, masks kept and removed, channels really gone, and nothing lost when it is interrupted."""
 
-from dwindle.errors import UsageError, UserError
-
 import copy
 from types import SimpleNamespace
 
@@ -11,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from dwindle.compress.compare import Version
 from dwindle.compress.prune import hold_zeros, prune_in_steps, sparsity, without_masks
 from dwindle.compress.prune_channels import narrowed, without_channels
-from dwindle.export.compare import Version
+from dwindle.compress.workshop import Workshop
+from dwindle.errors import UsageError, UserError
 from dwindle.export.measure import learnt_multiply_adds, nonzeros, parameters
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.train.distillation import KnowledgeDistillationLoss
-from dwindle.train.fine_tuning import Workshop
 from prune_and_quantize import MagnitudePruner
 
 

@@ -1,7 +1,5 @@
 """Quantising: INT8 and float16 files on the real runtime, close to float, with the scales that were trained."""
 
-from dwindle.errors import UserError
-
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,9 @@ from dwindle.compress.prune import hold_zeros, sparsity, without_masks
 from dwindle.compress.qdq import store_trained_scales
 from dwindle.compress.quantize_static import quantize_static
 from dwindle.compress.quantize_weights import int8_levels, store_as_float16, store_as_int8
+from dwindle.engine import open_session
+from dwindle.errors import UserError
 from dwindle.export.formats import to_onnx
-from dwindle.export.measure import open_session
 from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
 from dwindle.tasks.speech.network import SpeechNet
 from prune_and_quantize import QuantizedModel

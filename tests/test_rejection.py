@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.metrics import Score
+from dwindle.metrics import accuracy
 from dwindle.tasks.speech.rejection import ACCEPTED_WORDS_SHARE, Heard, best_words, calibrated_threshold, rejected
 
 
@@ -34,5 +34,5 @@ def test_the_share_is_never_rounded_away(count, accepted):
 
 def test_rejected_counts_what_falls_below():
     heard = Heard(torch.zeros(4), torch.tensor([0.1, 0.5, 0.6, 0.9]))
-    assert rejected(heard, 0.5, ["one"] * 4) == Score(1, 4)
-    assert rejected(heard, 0.95, ["one"] * 4) == Score(4, 4)
+    assert rejected(heard, 0.5, ["one"] * 4) == accuracy(1, 4)
+    assert rejected(heard, 0.95, ["one"] * 4) == accuracy(4, 4)

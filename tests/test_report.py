@@ -1,7 +1,5 @@
 """The report: tables and page say what the files hold, leave out what is missing, and need nothing else."""
 
-from dwindle.errors import UserError
-
 import json
 import re
 import subprocess
@@ -12,8 +10,9 @@ from pathlib import Path
 import pytest
 from report_files import answers, rows, written
 
+from dwindle.errors import UserError
 from dwindle.files import write_json
-from dwindle.metrics import Score
+from dwindle.metrics import accuracy
 from notebooks.measurements import confusions, load_measurements, right_by_speaker
 from notebooks.report_page import written_page
 
@@ -26,7 +25,7 @@ def folders(tmp_path) -> tuple[Path, Path]:
 
 
 def test_answers_are_counted_by_speaker_and_by_what_was_heard():
-    assert right_by_speaker(answers(), "fsdd_test") == {"ann": Score(2, 2), "bob": Score(1, 2)}
+    assert right_by_speaker(answers(), "fsdd_test") == {"ann": accuracy(2, 2), "bob": accuracy(1, 2)}
     assert confusions(answers(), "fsdd_test") == {(0, 0): 1, (1, 1): 2, (0, 1): 1}
 
 

@@ -1,7 +1,5 @@
 """The tables of README and model card say what the files say."""
 
-from dwindle.errors import UserError
-
 import copy
 import json
 from pathlib import Path
@@ -9,8 +7,9 @@ from pathlib import Path
 import pytest
 from report_files import LIVE, STREAMED, row, written
 
+from dwindle.errors import UserError
 from dwindle.files import write_json
-from dwindle.metrics import Score
+from dwindle.metrics import accuracy
 from notebooks.marked_page import BEGIN, END, with_region
 from notebooks.measurements import load_measurements
 from notebooks.model_card import card_results
@@ -41,7 +40,7 @@ def test_the_model_card_says_what_the_results_say():
 
 
 def test_the_model_card_names_each_set_and_voice(folders):
-    write_json(folders[1] / "leave_one_speaker_out" / "scores.json", {"theo": Score(49, 50).as_row()})
+    write_json(folders[1] / "leave_one_speaker_out" / "scores.json", {"theo": accuracy(49, 50).as_row()})
     text = card_results(load_measurements(*folders))
     assert "| unseen speakers | choices were made by it | 95 of 100 | 95.0 (88.8–97.8) |" in text
     assert "| FSDD test | reported only | 95 of 100 | 95.0 (88.8–97.8) |" in text
@@ -59,7 +58,7 @@ def test_a_changed_number_changes_the_tables(folders):
     assert with_region(written, results(load_measurements(*folders)), "page.md") == written
     content = json.loads((folders[0] / "results.json").read_text(encoding="utf-8"))
     for change in (
-        lambda rows: rows[0]["scores"]["fsdd_test"].update(Score(90, 100).as_row()),
+        lambda rows: rows[0]["scores"]["fsdd_test"].update(accuracy(90, 100).as_row()),
         lambda rows: rows[3].update(nonzeros=47_999),
         lambda rows: rows[-1].update(bytes=99_000),
         lambda rows: rows[-1]["latency"]["1_threads"].update(median_ms=0.75),

@@ -1,7 +1,5 @@
 """results.json: rows that follow the schema, replaced by version, written whole."""
 
-from dwindle.errors import UserError
-
 import copy
 import json
 import subprocess
@@ -10,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dwindle.metrics import Score
+from dwindle.errors import UserError
+from dwindle.metrics import accuracy
 from dwindle.results import load_results, record, validate
 
 
 def row(version: str = "student", **changes) -> dict:
-    scores = {"fsdd_test": Score(299, 300).as_row()}
+    scores = {"fsdd_test": accuracy(299, 300).as_row()}
     base = {"version": version, "stage": "student", "command": "python x.py", "parameters": 83_000, "scores": scores}
     return {**base, "latency": {"onnx": {"median_ms": 0.2, "p95_ms": 0.3}}, "file": None, **changes}
 
@@ -53,7 +52,7 @@ def test_what_a_stage_makes_anew_takes_all_with_it_that_was_made_from_the_old(tm
     ("change", "place"),
     [
         (lambda c: c["rows"][0].pop("scores"), "rows/0"),
-        (lambda c: c["rows"][0]["scores"]["fsdd_test"].update(share=97.5), "rows/0/scores/fsdd_test/share"),
+        (lambda c: c["rows"][0]["scores"]["fsdd_test"].update(value="97.5%"), "rows/0/scores/fsdd_test/value"),
         (lambda c: c["rows"][0].update(stage="shrunk"), "rows/0/stage"),
         (lambda c: c["rows"][0].update(parameters="many"), "rows/0/parameters"),
         (lambda c: c["rows"][0].update(accuracy=1), "rows/0"),
@@ -64,7 +63,7 @@ def test_what_a_stage_makes_anew_takes_all_with_it_that_was_made_from_the_old(tm
     ],
 )
 def test_what_breaks_the_schema_is_named_by_its_place(change, place):
-    content = {"format": "dwindle-results-1", "task": "spoken_digits", "rows": [row()]}
+    content = {"format": "dwindle-results-2", "task": "spoken_digits", "rows": [row()]}
     validate(content)
     broken = copy.deepcopy(content)
     change(broken)

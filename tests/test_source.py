@@ -1,7 +1,5 @@
 """What the data sets are: their pins, and how an archive becomes a finished folder."""
 
-from dwindle.errors import UserError
-
 import gzip
 import re
 from urllib.parse import urlsplit
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 
 from dwindle.data import source as catalogue
 from dwindle.data.source import DATA_SETS, FSDD, MNIST, arrange_sst2, contents_digest, keep_recordings, two_way_row
+from dwindle.errors import UserError
 
 
 @pytest.mark.parametrize("data_set", DATA_SETS.values(), ids=DATA_SETS)

@@ -1,7 +1,5 @@
 """Sound from files and pipes on the live path."""
 
-from dwindle.errors import UserError
-
 import io
 import struct
 import time
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from dwindle.errors import UserError
 from dwindle.infer.speech.sources import Player, pcm_blocks
 
 

@@ -1,13 +1,12 @@
 """The store of decoded clips: decoded once, mapped after, and cut into windows that hold the speech."""
 
-from dwindle.errors import UserError
-
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dwindle.errors import UserError
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.sound_file import AudioError
 from dwindle.tasks.speech import store

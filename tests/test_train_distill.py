@@ -45,7 +45,7 @@ def logged(folder: Path, role: str = "student") -> list[dict]:
 
 
 def learning_curve(folder: Path) -> list[tuple]:
-    return [(row["epoch"], row["loss"], row["validation"]["share"]) for row in logged(folder)]
+    return [(row["epoch"], row["loss"], row["validation"]["value"]) for row in logged(folder)]
 
 
 def run_here(capsys, monkeypatch, *arguments: object) -> tuple[int, str]:
@@ -112,9 +112,9 @@ def test_two_processes_reach_what_one_reaches(tmp_path, data):
     assert [row["epoch"] for row in two] == list(range(1, epochs + 1))
     clips = 2 * 3 * 4 * 10 + HISSES  # each heard twice in an epoch: three speakers, four takes, ten digits
     for row in one + two:
-        assert row["clips_per_second"] * row["seconds"] == pytest.approx(clips, rel=0.1)
+        assert row["examples_per_second"] * row["seconds"] == pytest.approx(clips, rel=0.1)
     assert two[-1]["loss"] < min(1.3 * one[-1]["loss"], 0.6 * two[0]["loss"])
-    assert two[-1]["validation"]["share"] > max(0.6, one[-1]["validation"]["share"] - 0.15)  # a guess is right in 0.1
+    assert two[-1]["validation"]["value"] > max(0.6, one[-1]["validation"]["value"] - 0.15)  # a guess is right in 0.1
 
 
 @pytest.mark.slow(seconds=25)
@@ -182,7 +182,7 @@ def test_several_networks_teach_together(tmp_path, data, uninterrupted):
         (("--alpha", "0", "--teacher", "a.pt"), "--alpha 0 learns from no teacher"),
         (("--task", "chess"), "argument --task: invalid choice: 'chess'"),
         (("--corpora", "fsd"), "unknown corpus 'fsd': choose from fsdd, speech_commands"),
-        (("--words_dir", "x"), "--words_dir belongs to --task own_words"),
+        (("--words_dir", "x"), "unrecognized arguments: --words_dir x"),
         (("--task", "own_words"), "task own_words needs --words_dir FOLDER"),
         (("--precision", "fp16", "--device", "cpu"), "--precision fp16 needs a GPU: on a CPU take fp32 or bf16"),
     ],

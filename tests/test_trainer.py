@@ -1,55 +1,53 @@
 """The training loop, on a problem that takes milliseconds: it learns, stops when told, and resumes to the bit."""
 
-from dwindle.errors import UserError
-
 import json
 import math
+from typing import ClassVar
 
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
 
 from dwindle.checkpoint import load_safely, save_tensors
-from dwindle.metrics import Score
-from dwindle.task import Judged
+from dwindle.errors import UserError
+from dwindle.metrics import accuracy
+from dwindle.task import PlainTask
 from dwindle.train.distillation import KnowledgeDistillationLoss
-from dwindle.train.trainer import Recipe, Trainer, reader
+from dwindle.train.recipe import Recipe
+from dwindle.train.trainer import Trainer
 
 
-class Halves:
+class Halves(PlainTask):
     """Which of three numbers is the largest: random points, jittered anew each time they are seen."""
 
     name = "halves"
+    inputs: ClassVar = {"point": {0: "batch"}}
+    outputs: ClassVar = {"logits": {0: "batch"}}
 
     def __init__(self, examples: int = 120) -> None:
         generator = torch.Generator().manual_seed(0)
-        self.inputs = torch.randn(examples, 3, generator=generator)
+        self.points = torch.randn(examples, 3, generator=generator)
         self.bad_step = None
         self.steps = 0
 
     def training_data(self):
-        return f"{len(self.inputs)} points"
+        return f"{len(self.points)} points"
 
     def training_batches(self, batch_size):
-        data = TensorDataset(self.inputs, self.inputs.argmax(1))
+        data = [{"point": point, "target": point.argmax()} for point in self.points]
         return DataLoader(data, batch_size, shuffle=True, drop_last=True)
 
     def augment(self, batch):
         self.steps += 1
-        inputs, targets = batch
-        jittered = inputs + 0.05 * torch.randn(inputs.shape)
-        return (jittered * math.nan if self.steps == self.bad_step else jittered), targets
+        jittered = batch["point"] + 0.05 * torch.randn(batch["point"].shape)
+        return {**batch, "point": jittered * math.nan if self.steps == self.bad_step else jittered}
 
-    def judge(self, model, batch, own_loss, parent=None):
-        inputs, targets = batch
-        logits = model(inputs)
-        return Judged(logits, targets, 1e-4 * logits.square().mean() if own_loss else None)
-
-    def validate(self, read):
-        return Score(int((read(self.inputs).argmax(1) == self.inputs.argmax(1)).sum()), len(self.inputs))
+    def validate(self, engine):
+        answers = engine({"point": self.points})["logits"].argmax(1)
+        return accuracy(int((answers == self.points.argmax(1)).sum()), len(self.points))
 
 
 def network(hidden: int = 8) -> nn.Module:
@@ -82,17 +80,17 @@ def test_it_learns_keeps_the_best_and_says_so(tmp_path, capsys):
     run = trainer(tmp_path, epochs=25)
     metrics = run.train()
     assert metrics["epochs"] == 25
-    assert metrics["validation_accuracy"] > 0.9
-    assert run.task.validate(reader(run.plain)).share == metrics["validation_accuracy"]  # the best weights are in it
+    assert metrics["validation"]["value"] > 0.9
+    assert run.task.validate(run.engine(run.plain)).value == metrics["validation"]["value"]
     rows = logged(tmp_path)
     assert [row["epoch"] for row in rows] == list(range(1, 26))
-    best, kept = max(row["validation"]["share"] for row in rows), metrics["validation_accuracy"]
-    assert kept >= best - math.sqrt(kept * (1 - kept) / len(run.task.inputs))
-    assert rows[metrics["best_epoch"] - 1]["validation"]["share"] == metrics["validation_accuracy"]
+    best, kept = max(row["validation"]["value"] for row in rows), metrics["validation"]["value"]
+    assert kept >= best - math.sqrt(kept * (1 - kept) / len(run.task.points))
+    assert rows[metrics["best_epoch"] - 1]["validation"]["value"] == metrics["validation"]["value"]
     assert rows[-1]["loss"] < 0.6 * rows[0]["loss"]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 25
-    assert "epoch   1/25  loss" in lines[0]
+    assert "epoch     1/25  loss" in lines[0]
     assert "left" in lines[0]
 
 
@@ -102,7 +100,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, stopped_af
     whole_metrics = whole.train()
     run = trainer(tmp_path)
     for _ in range(stopped_after):
-        row = run._one_epoch()
+        row = run._until_next_evaluation()
         run._report({**row, "seconds_left": 0})
         run._save_state()
     with open(run.log_path, "a") as log:
@@ -118,12 +116,29 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path, stopped_af
     ]
 
 
+def test_a_run_that_evaluates_within_epochs_resumes_to_the_bit_too(tmp_path):
+    """Evaluated every four of six steps: a state saved in mid-epoch goes on with the batches that were left."""
+    whole = trainer(tmp_path / "whole", evaluate_every=4)
+    whole_metrics = whole.train()
+    assert [row["step"] for row in logged(tmp_path / "whole")][:4] == [4, 6, 10, 12]
+    run = trainer(tmp_path, evaluate_every=4)
+    for _ in range(3):
+        run._report({**run._until_next_evaluation(), "seconds_left": 0})
+        run._save_state()
+    resumed = trainer(tmp_path, evaluate_every=4)
+    resumed.resume(load_safely(tmp_path / "state.pt"))
+    assert resumed.train() == whole_metrics
+    assert [(row["step"], row["loss"]) for row in logged(tmp_path)] == [
+        (row["step"], row["loss"]) for row in logged(tmp_path / "whole")
+    ]
+
+
 def test_a_teacher_teaches(tmp_path):
     teacher = trainer(tmp_path / "teacher", epochs=25)
     teacher.train()
     student = trainer(tmp_path, epochs=25, teacher=teacher.plain)
     before = [tensor.clone() for tensor in teacher.plain.state_dict().values()]
-    assert student.train()["validation_accuracy"] > 0.9
+    assert student.train()["validation"]["value"] > 0.9
     assert all(map(torch.equal, before, teacher.plain.state_dict().values()))  # and does not learn
     assert student.conditions["temperature"] == 4.0
 
@@ -131,10 +146,10 @@ def test_a_teacher_teaches(tmp_path):
 def test_patience_and_a_wanted_accuracy_end_it_early(tmp_path):
     patient = trainer(tmp_path, epochs=60, patience=4, learning_rate=1e-9).train()
     assert patient["epochs"] < 20
-    shares = [row["validation"]["share"] for row in logged(tmp_path)]
+    shares = [row["validation"]["value"] for row in logged(tmp_path)]
     assert shares.index(max(shares)) == len(shares) - 1 - 4
     satisfied = trainer(tmp_path, epochs=60, stop_accuracy=0.6).train()
-    assert satisfied["validation_accuracy"] >= 0.6
+    assert satisfied["validation"]["value"] >= 0.6
     assert satisfied["epochs"] < 60
 
 
@@ -150,8 +165,7 @@ def test_the_learning_rate_rises_then_falls(tmp_path):
     run = trainer(tmp_path)
     rates = []
     for progress in torch.linspace(0, 1, 101).tolist():
-        run._set_learning_rate(progress)
-        rates.append(run.optimizer.param_groups[0]["lr"])
+        rates.append(run.recipe.rate_at(progress))
     assert rates[0] == 0
     assert max(rates) == rates[10] == pytest.approx(0.02)
     assert rates[:11] == sorted(rates[:11])
@@ -164,7 +178,7 @@ def test_a_loss_that_is_no_number_is_one_line_and_leaves_the_last_good_state(tmp
     task.bad_step = 15  # in the third of six-step epochs
     with pytest.raises(UserError, match=r"loss is no longer a number in epoch 3, .* lower --lr$"):
         trainer(tmp_path, task).train()
-    assert load_safely(tmp_path / "state.pt")["progress"][0] == 2
+    assert load_safely(tmp_path / "state.pt")["progress"][0] == 12
     resumed = trainer(tmp_path)
     resumed.resume(load_safely(tmp_path / "state.pt"))
     assert resumed.train()["epochs"] == 6
@@ -172,7 +186,7 @@ def test_a_loss_that_is_no_number_is_one_line_and_leaves_the_last_good_state(tmp
 
 def test_of_equals_the_last_is_kept_and_named(tmp_path):
     run = trainer(tmp_path, epochs=5, patience=3)
-    run.task.validate = lambda read: Score(60, 120)
+    run.task.validate = lambda read: accuracy(60, 120)
     metrics = run.train()
     assert (metrics["epochs"], metrics["best_epoch"]) == (4, 4)
     assert all(torch.equal(run.best_weights[name], tensor) for name, tensor in run.average.module.state_dict().items())
@@ -184,16 +198,16 @@ def test_of_equals_the_last_is_kept_and_named(tmp_path):
 def test_of_the_epochs_within_chance_of_the_best_the_last_is_kept(tmp_path, correct, kept):
     """A regression: the first of twenty epochs was luckier by four clips of 2,657 than what the rate had settled on."""
     run = trainer(tmp_path, epochs=5)
-    run.task.validate = lambda read: Score(correct[run.epoch - 1], 120)
+    run.task.validate = lambda read: accuracy(correct[min(run.evaluations, 4)], 120)
     assert run.train()["best_epoch"] == kept
-    assert run.best_accuracy == max(correct) / 120
+    assert run.best.value == max(correct) / 120
 
 
 def test_weights_that_are_no_numbers_are_never_kept(tmp_path):
     run = trainer(tmp_path)
     run._agree_on_statistics = lambda: run.average.module[0].weight.data.fill_(math.nan)
     with pytest.raises(UserError, match="no longer a number"):
-        run._one_epoch()
+        run._until_next_evaluation()
     assert run.best_weights == {}
 
 
@@ -209,7 +223,7 @@ def test_weights_that_are_no_numbers_are_never_kept(tmp_path):
 )
 def test_a_state_of_another_run_is_not_continued(tmp_path, changes, complaint):
     run = trainer(tmp_path)
-    run._one_epoch()
+    run._until_next_evaluation()
     run._save_state()
     other = trainer(tmp_path, **changes)
     with pytest.raises(UserError, match=complaint):
@@ -218,14 +232,14 @@ def test_a_state_of_another_run_is_not_continued(tmp_path, changes, complaint):
 
 def test_a_state_whose_weights_do_not_fit_is_not_continued(tmp_path):
     run = trainer(tmp_path)
-    run._one_epoch()
+    run._until_next_evaluation()
     run._save_state()
     state = load_safely(tmp_path / "state.pt")
     with pytest.raises(UserError, match="of another network"):
         run.resume(state | {"model": network(9).state_dict()})
 
 
-@pytest.mark.parametrize("content", [[1], {"format": "other"}, {"format": "dwindle-training-1", "conditions": {}}])
+@pytest.mark.parametrize("content", [[1], {"format": "other"}, {"format": "dwindle-training-2", "conditions": {}}])
 def test_what_is_no_training_state_is_one_line(tmp_path, content):
     save_tensors(tmp_path / "state.pt", content)
     with pytest.raises(UserError, match=r"state\.pt: "):
@@ -244,5 +258,5 @@ def test_neighbouring_seeds_share_no_epoch(tmp_path):
         run = trainer(tmp_path, seed=seed)
         for epoch in range(3):
             run.batches.set_epoch(epoch)
-            orders.add(tuple(torch.cat([inputs[:, 0] for inputs, _ in run.batches]).tolist()))
+            orders.add(tuple(torch.cat([batch["point"][:, 0] for batch in run.batches]).tolist()))
     assert len(orders) == 9

@@ -1,7 +1,5 @@
 """What an archive may not do to the disk it is unpacked on."""
 
-from dwindle.errors import UserError
-
 import os
 
 from hypothesis import given
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from misbehaving_server import files_below, tarball
 
 from dwindle.data.unpack import inside, unpack
+from dwindle.errors import UserError
 
 
 def test_links_in_an_archive_are_left_out(tmp_path):

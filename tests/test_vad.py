@@ -1,7 +1,5 @@
 """Voice activity: same answers for every chunking, and sensible ones."""
 
-from dwindle.errors import UsageError, UserError
-
 import subprocess
 import sys
 
@@ -10,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech.vad import FRAME_MS, KINDS, VoiceActivityDetector
 
 

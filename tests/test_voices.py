@@ -1,7 +1,5 @@
 """Synthetic voices: the seeded draw, the trimming, the cache, and what happens without a synthesiser."""
 
-from dwindle.errors import UsageError, UserError
-
 import os
 
 import numpy as np
@@ -9,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.tasks.speech import voices
 from dwindle.tasks.speech.vocabulary import COMMON_WORDS, CONFUSABLE_WORDS, DIGIT_WORDS, EVERYDAY_WORDS, OTHER_WORDS

@@ -1,7 +1,5 @@
 """Magnitude pruning: the smallest weights of the whole network become zero, step by step, with training in between."""
 
-from dwindle.errors import UsageError, UserError
-
 import copy
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from dwindle.checkpoint import load_safely, save_tensors
-from dwindle.export.compare import Version
-from dwindle.train.fine_tuning import Workshop
+from dwindle.compress.compare import Version
+from dwindle.compress.workshop import Workshop
+from dwindle.errors import UsageError, UserError
 from dwindle.train.trainer import fingerprint
 
 PRUNABLE = (nn.Conv1d, nn.Conv2d, nn.Linear)

@@ -1,17 +1,17 @@
 """Structured pruning: whole channels go, and what is left is a narrower dense network, which is really faster."""
 
-from dwindle.errors import UsageError, UserError
-
 import copy
 from typing import Any
 
 import torch
 import torch_pruning
-from torch import Tensor, nn
+from torch import nn
 
-from dwindle.export.compare import Version
+from dwindle.compress.compare import Version
+from dwindle.compress.workshop import Workshop
+from dwindle.engine import Tensors
+from dwindle.errors import UsageError, UserError
 from dwindle.export.measure import learnt_multiply_adds
-from dwindle.train.fine_tuning import Workshop
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
 BLOCK = 8  # channels that processors handle together: a layer of ten took longer than one of sixteen
@@ -33,13 +33,13 @@ def _in_blocks(width: float) -> int:
     return int(width / BLOCK) * BLOCK if width >= BLOCK else max(2, int(width / 2) * 2)
 
 
-def without_channels(network: nn.Module, smaller: nn.Module, example: Tensor) -> nn.Module:
+def without_channels(network: nn.Module, smaller: nn.Module, example: Tensors) -> nn.Module:
     """`smaller` with the weights of the network's strongest channels; every layer is named alike in both."""
     network = copy.deepcopy(network).eval()
     outputs = {name: len(layer.weight) for name, layer in smaller.named_modules() if isinstance(layer, LAYERS)}
     layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, LAYERS)}
     fixed = {layer for name, layer in layers.items() if outputs.get(name) == len(layer.weight)}
-    graph = torch_pruning.DependencyGraph().build_dependency(network, example)
+    graph = torch_pruning.DependencyGraph().build_dependency(network, tuple(example.values()))
     importance = torch_pruning.importance.GroupMagnitudeImportance(p=2)
     for name, layer in layers.items():
         surplus = len(layer.weight) - outputs.get(name, len(layer.weight))
@@ -70,7 +70,7 @@ def _group(graph: Any, layer: nn.Module, channels: list[int], fixed: set[nn.Modu
 
 def prune_channels(network: nn.Module, smaller: nn.Module, workshop: Workshop, name: str, epochs: int) -> Version:
     """Cut the network down to the shape of `smaller`, then fine-tune."""
-    example = workshop.task.example_input()
+    example = workshop.task.example_inputs()
     with torch.enable_grad():  # the dependencies are found by following gradients
         cut = without_channels(network, smaller, example)
     workshop.fine_tune(cut, name, epochs, RATE_SHARE)

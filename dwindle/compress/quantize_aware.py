@@ -4,8 +4,6 @@ torch.ao's graph mode is used rather than its successor in torchao: it exports t
 at opset 17, so that the file computes with exactly the scales that were trained.
 """
 
-from dwindle.errors import UserError
-
 import copy
 import operator
 import warnings
@@ -22,12 +20,14 @@ from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from dwindle.compress.compare import Version
 from dwindle.compress.prune import hold_zeros, without_masks
 from dwindle.compress.qdq import store_trained_scales
 from dwindle.compress.quantize_static import checked_calibration
 from dwindle.compress.quantize_weights import nonzeros_left
-from dwindle.export.compare import Version
-from dwindle.train.fine_tuning import Workshop
+from dwindle.compress.workshop import Workshop
+from dwindle.engine import Tensors
+from dwindle.errors import UserError
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
 FOLDERS = {nn.Conv1d: fuse_conv_bn_eval, nn.Conv2d: fuse_conv_bn_eval, nn.Linear: fuse_linear_bn_eval}
@@ -59,7 +59,7 @@ class QuantizedModel(nn.Module):
     Ranges of activations are learnt while it trains, starting from the calibration set where one is given.
     """
 
-    def __init__(self, model: nn.Module, calibration: Iterable[Tensor] | None = None) -> None:
+    def __init__(self, model: nn.Module, calibration: Iterable[Tensors] | None = None) -> None:
         super().__init__()
         batches = None if calibration is None else checked_calibration(calibration)
         with _without_warnings():
@@ -77,7 +77,7 @@ class QuantizedModel(nn.Module):
             self._observe(True)
             with torch.no_grad():
                 for batch in batches:
-                    self.network(batch)
+                    self.network(*batch.values())
         self.train(model.training)
 
     def forward(self, *inputs: Tensor) -> Any:
@@ -89,11 +89,11 @@ class QuantizedModel(nn.Module):
         self._observe(mode)
         return self
 
-    def freeze(self, example: Tensor) -> "QuantizedModel":
+    def freeze(self, example: Tensors) -> "QuantizedModel":
         """Fix every scale, those of the weights as they are now: training is over."""
         self.eval()
         with torch.no_grad():
-            self.network(example)
+            self.network(*example.values())
         self.network.apply(quantization.disable_observer)
         return self
 
@@ -118,7 +118,7 @@ def quantized_aware(parent: Version, workshop: Workshop, epochs: int) -> Version
     model = QuantizedModel(parent.network, workshop.task.calibration_inputs())
     hold_zeros(model)
     workshop.fine_tune(model, name, epochs, RATE_SHARE)
-    without_masks(model).freeze(workshop.task.example_input())
+    without_masks(model).freeze(workshop.task.example_inputs())
     path = workshop.folder / f"{name}.onnx"
     with _without_warnings():
         workshop.write_onnx(model, path)

@@ -14,10 +14,10 @@ from onnxruntime.quantization import QuantType
 from onnxruntime.quantization import quantize_dynamic as quantize_with_runtime
 from torch import nn
 
-from dwindle.export.compare import Version
+from dwindle.compress.compare import Version
+from dwindle.compress.workshop import Workshop
 from dwindle.export.onnx_file import lean, metadata_of, read_onnx, write_onnx
 from dwindle.export.onnx_graph import layer_weights
-from dwindle.train.fine_tuning import Workshop
 
 CONVERTED = {nn.Linear, nn.LSTM, nn.GRU}
 

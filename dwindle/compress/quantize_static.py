@@ -4,8 +4,6 @@ Only layers with stored weights are quantised, and the additions and rectifiers 
 front end) and the layers that give the answer stay float; those have few weights, stored as INT8 all the same.
 """
 
-from dwindle.errors import UserError
-
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,13 +15,14 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
 from onnxruntime.quantization import quantize_static as quantize_with_runtime
-from torch import Tensor
 
+from dwindle.compress.compare import Version
 from dwindle.compress.quantize_weights import nonzeros_left, store_as_int8
-from dwindle.export.compare import Version
+from dwindle.compress.workshop import Workshop
+from dwindle.engine import Tensors
+from dwindle.errors import UserError
 from dwindle.export.onnx_file import lean, metadata_of, read_onnx, write_onnx
 from dwindle.export.onnx_graph import layer_weights, makers_of, readers_of
-from dwindle.train.fine_tuning import Workshop
 
 RESHAPING = ("Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "MaxPool")
 JOINING = ("Add", "Relu")
@@ -41,7 +40,7 @@ def quantized_static(parent: Version, workshop: Workshop, signed: bool = False) 
 
 
 def quantize_static(
-    onnx_path: Path, calibration: Iterable[Tensor], out_path: Path, signed_activations: bool = False
+    onnx_path: Path, calibration: Iterable[Tensors], out_path: Path, signed_activations: bool = False
 ) -> int:
     """Write an INT8 file of a float one; gives how many layers compute in whole numbers."""
     model = read_onnx(onnx_path)
@@ -56,7 +55,7 @@ def quantize_static(
         quantize_with_runtime(
             Path(folder) / "float.onnx",
             Path(folder) / "int8.onnx",
-            _Batches(model.graph.input[0].name, batches),
+            _Batches(batches),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QInt8 if signed_activations else QuantType.QUInt8,
@@ -72,14 +71,15 @@ def quantize_static(
     return layers
 
 
-def checked_calibration(calibration: Iterable[Tensor]) -> list[Tensor]:
+def checked_calibration(calibration: Iterable[Tensors]) -> list[Tensors]:
     """The batches, if ranges can be read from them."""
-    batches = [batch for batch in calibration if len(batch)]
+    batches = [batch for batch in calibration if all(len(tensor) for tensor in batch.values())]
     if not batches:
         raise UserError("the calibration set is empty: quantising needs typical inputs to read ranges from")
-    if not any(batch.count_nonzero() for batch in batches):
+    tensors = [tensor for batch in batches for tensor in batch.values()]
+    if not any(tensor.count_nonzero() for tensor in tensors):
         raise UserError("the calibration set is silent: every number in it is zero, so no range can be read from it")
-    if not all(batch.isfinite().all() for batch in batches if batch.is_floating_point()):
+    if not all(tensor.isfinite().all() for tensor in tensors if tensor.is_floating_point()):
         raise UserError("the calibration set holds numbers that are not finite: take out the damaged recordings")
     return batches
 
@@ -115,8 +115,9 @@ def worth_quantising(model: onnx.ModelProto) -> tuple[set[str], int]:
 class _Batches(CalibrationDataReader):
     """Calibration batches as ONNX Runtime wants to be handed them."""
 
-    def __init__(self, input_name: str, batches: list[Tensor]) -> None:
-        self.waiting: Iterator[dict[str, np.ndarray]] = iter([{input_name: batch.numpy()} for batch in batches])
+    def __init__(self, batches: list[Tensors]) -> None:
+        feeds = [{name: tensor.numpy() for name, tensor in batch.items()} for batch in batches]
+        self.waiting: Iterator[dict[str, np.ndarray]] = iter(feeds)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self.waiting, None)

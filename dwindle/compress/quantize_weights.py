@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from dwindle.export.compare import Version
+from dwindle.compress.compare import Version
+from dwindle.compress.workshop import Workshop
 from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
 from dwindle.export.onnx_graph import SMALLEST_WORTH_IT, layer_weights, size, zero_weights
-from dwindle.train.fine_tuning import Workshop
 
 INT8_LEVELS = 127
 SMALLEST_HALF, LARGEST_HALF = 2.0**-14, 65_504.0  # that float16 holds in full precision

@@ -8,38 +8,38 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dwindle.engine import Engine
+from dwindle.engine import Engine, Tensors, onnx_engine, repeated, torch_engine
 from dwindle.export.formats import load_torchscript
-from dwindle.export.measure import fresh_process, latencies, open_session
-from dwindle.export.verify import onnx_engine, torch_engine
+from dwindle.export.measure import fresh_process, latencies
 from dwindle.machine import usable_cores
+from dwindle.task import Task
 
 BASELINE = "eager"  # every ratio is against it
 ROUNDS = {1: 120, 64: 10}  # by batch size
 
 
-def engines(model: nn.Module, files: Mapping[str, Path], threads: int) -> dict[str, Engine]:
+def engines(task: Task, model: nn.Module, files: Mapping[str, Path], threads: int) -> dict[str, Engine]:
     """Eager PyTorch first, then each file in its own runtime, all on so many threads."""
     torch.set_num_threads(threads)
-    found = {BASELINE: torch_engine(model.eval())}
+    found = {BASELINE: torch_engine(model.eval(), task.inputs, task.outputs)}
     for name, path in files.items():
         if path.suffix == ".onnx":
-            found[name] = onnx_engine(open_session(path, threads))
+            found[name] = onnx_engine(path, threads)
         else:
-            found[name] = torch_engine(load_torchscript(path, [])[0])
+            found[name] = torch_engine(load_torchscript(path, [])[0], task.inputs, task.outputs)
     return found
 
 
-def time_engines(model: nn.Module, files: Mapping[str, Path], example: Tensor) -> list[dict[str, Any]]:
+def time_engines(task: Task, model: nn.Module, files: Mapping[str, Path], example: Tensors) -> list[dict[str, Any]]:
     """A row for every engine, number of threads and batch size."""
     rows = []
     threads_before = torch.get_num_threads()
     for threads in sorted({1, usable_cores()}):
-        running = engines(model, files, threads)
+        running = engines(task, model, files, threads)
         for batch_size, rounds in ROUNDS.items():
-            batch = example.expand(batch_size, *example.shape[1:]).contiguous()
+            batch = repeated(example, task.inputs, batch_size)
             calls: dict[str, Callable[[], object]] = {name: lambda e=e, b=batch: e(b) for name, e in running.items()}
             taken = latencies(calls, rounds, warm_up=max(3, rounds // 20))
             rows += [
@@ -56,17 +56,17 @@ def time_engines(model: nn.Module, files: Mapping[str, Path], example: Tensor) -
     return rows
 
 
-def memory_and_loading(model: nn.Module, files: Mapping[str, Path], example: Tensor) -> list[dict[str, Any]]:
+def memory_and_loading(model: nn.Module, files: Mapping[str, Path], example: Tensors) -> list[dict[str, Any]]:
     """Import, load, first run and peak memory, each in a process of its own on one thread."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        np.save(Path(folder) / "example.npy", example.numpy())
+        np.savez(Path(folder) / "example.npz", **{name: tensor.numpy() for name, tensor in example.items()})
         whole = BytesIO()
         torch.save(model, whole)  # to a file it raises what says nothing of a full disk
         (Path(folder) / "eager.pt").write_bytes(whole.getvalue())
         for name, path in {BASELINE: Path(folder) / "eager.pt", **files}.items():
             source = _PROCESSES["onnx" if path.suffix == ".onnx" else BASELINE if name == BASELINE else "torchscript"]
-            process = fresh_process(**source, arguments=[str(path), str(Path(folder) / "example.npy")])
+            process = fresh_process(**source, arguments=[str(path), str(Path(folder) / "example.npz")])
             rows.append({"engine": name, **vars(process)})
     return rows
 
@@ -75,17 +75,17 @@ _PROCESSES = {
     BASELINE: {
         "imports": "import numpy, torch; torch.set_num_threads(1)",
         "load": "model = torch.load(sys.argv[1], weights_only=False)",  # the whole network, written a moment ago
-        "run": "with torch.inference_mode(): model(torch.from_numpy(numpy.load(sys.argv[2])))",
+        "run": "with torch.inference_mode(): model(*map(torch.from_numpy, numpy.load(sys.argv[2]).values()))",
     },
     "torchscript": {
         "imports": "import warnings; warnings.simplefilter('ignore'); import numpy, torch; torch.set_num_threads(1)",
         "load": "model = torch.jit.load(sys.argv[1])",
-        "run": "with torch.inference_mode(): model(torch.from_numpy(numpy.load(sys.argv[2])))",
+        "run": "with torch.inference_mode(): model(*map(torch.from_numpy, numpy.load(sys.argv[2]).values()))",
     },
     "onnx": {
         "imports": "import numpy, onnxruntime",
         "load": "options = onnxruntime.SessionOptions(); options.intra_op_num_threads = 1\n"
         "model = onnxruntime.InferenceSession(sys.argv[1], options, providers=['CPUExecutionProvider'])",
-        "run": "model.run(None, {model.get_inputs()[0].name: numpy.load(sys.argv[2])})",
+        "run": "model.run(None, dict(numpy.load(sys.argv[2])))",
     },
 }

@@ -3,8 +3,6 @@
 Every function takes the model, one example input and what the file must say of itself, and writes one file, whole.
 """
 
-from dwindle.errors import UserError, imported
-
 import copy
 import io
 import json
@@ -17,23 +15,26 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dwindle.export.onnx_file import OPSET, Axes, check_onnx, lean, write_onnx
+from dwindle.engine import Tensors, repeated
+from dwindle.errors import UserError, imported
+from dwindle.export.onnx_file import OPSET, check_onnx, lean, write_onnx
 from dwindle.files import written_whole
+from dwindle.task import Axes
 
 EXECUTORCH_REMEDY = "pip install executorch==1.2.0, best in an environment of its own: it brings an older pytest"
 
 
 def to_onnx(
-    model: nn.Module, example: Tensor, path: str | Path, inputs: Axes, outputs: Axes, metadata: dict[str, str]
+    model: nn.Module, example: Tensors, path: str | Path, inputs: Axes, outputs: Axes, metadata: dict[str, str]
 ) -> None:
     """ONNX with the free axes that `inputs` and `outputs` name, read back and checked."""
     written = io.BytesIO()
     with _ready_for_tracing(model):
         torch.onnx.export(
             model,
-            (example,),
+            tuple(example.values()),
             written,
             opset_version=OPSET,
             dynamo=False,  # the newer exporter silently gives opset 18
@@ -46,11 +47,11 @@ def to_onnx(
     check_onnx(path, inputs, outputs, metadata)
 
 
-def to_torchscript(model: nn.Module, example: Tensor, path: str | Path, metadata: dict[str, str]) -> None:
+def to_torchscript(model: nn.Module, example: Tensors, path: str | Path, metadata: dict[str, str]) -> None:
     """TorchScript, frozen, with one extra file for each piece of metadata, read back and checked."""
     written = io.BytesIO()  # torch's own writer hides a full disk behind an error of its own
     with _ready_for_tracing(model):
-        frozen = torch.jit.freeze(torch.jit.trace(model, (example,), check_trace=False))
+        frozen = torch.jit.freeze(torch.jit.trace(model, tuple(example.values()), check_trace=False))
         torch.jit.save(frozen, written, _extra_files={key: value.encode() for key, value in metadata.items()})
     with written_whole(path) as temporary:
         temporary.write_bytes(written.getbuffer())
@@ -68,21 +69,21 @@ def load_torchscript(path: str | Path, keys: list[str]) -> tuple[torch.jit.Scrip
 
 
 def to_exported_program(
-    model: nn.Module, example: Tensor, path: str | Path, inputs: Axes, metadata: dict[str, str]
+    model: nn.Module, example: Tensors, path: str | Path, inputs: Axes, metadata: dict[str, str]
 ) -> None:
     """A torch.export program; an axis that the model's arithmetic ties to a length keeps the example's."""
-    (free_axes,) = inputs.values()
-    automatic = dict.fromkeys(free_axes, torch.export.Dim.AUTO)
+    automatic = tuple(dict.fromkeys(inputs[name], torch.export.Dim.AUTO) for name in example)
+    # two of everything: a batch of one would be taken for a constant
+    two = tuple(repeated(example, inputs, 2).values())
     written = io.BytesIO()
     with _ready_for_tracing(model):
-        # two of everything: a batch of one would be taken for a constant
-        program = torch.export.export(model, (torch.cat([example, example]),), dynamic_shapes=(automatic,))
+        program = torch.export.export(model, two, dynamic_shapes=automatic)
         torch.export.save(program, written, extra_files=metadata)
     with written_whole(path) as temporary:
         temporary.write_bytes(written.getbuffer())
 
 
-def to_executorch(model: nn.Module, example: Tensor, path: str | Path, metadata: dict[str, str]) -> None:
+def to_executorch(model: nn.Module, example: Tensors, path: str | Path, metadata: dict[str, str]) -> None:
     """A program for ExecuTorch's small runtime, lowered to XNNPACK; it takes inputs of the example's shape."""
     exir = imported("executorch.exir", EXECUTORCH_REMEDY)
     compiler = Path(sys.executable).with_name("flatc")  # installed there, found only where the environment is active
@@ -95,7 +96,7 @@ def to_executorch(model: nn.Module, example: Tensor, path: str | Path, metadata:
     plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format)  # portable operators want one order of axes
     with _ready_for_tracing(plain):
         lowered = exir.to_edge_transform_and_lower(
-            torch.export.export(plain, (example,)),
+            torch.export.export(plain, tuple(example.values())),
             partitioner=[xnnpack.XnnpackPartitioner(configs=lowered_kinds)],
             constant_methods={"metadata": json.dumps(metadata)},
         )

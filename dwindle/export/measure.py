@@ -1,7 +1,5 @@
 """What a model costs: parameters, operations, bytes, milliseconds and memory."""
 
-from dwindle.errors import UserError, imported
-
 import gzip
 import json
 import os
@@ -16,16 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dwindle.engine import Reader
-
-if TYPE_CHECKING:
-    import onnxruntime
+from dwindle.engine import Tensors
+from dwindle.errors import UserError
 
 FRESH_PROCESS_LIMIT_S = 120
 
@@ -40,12 +35,12 @@ def nonzeros(model: nn.Module) -> int:
     return sum(int(parameter.count_nonzero()) for parameter in model.parameters())
 
 
-def multiply_adds(model: nn.Module, example: Tensor) -> int:
+def multiply_adds(model: nn.Module, example: Tensors) -> int:
     """Multiply-adds of all convolutions and matrix products when the model reads `example`; zeros count in full."""
     return _counted(model, example).get_total_flops() // 2
 
 
-def learnt_multiply_adds(model: nn.Module, example: Tensor) -> int:
+def learnt_multiply_adds(model: nn.Module, example: Tensors) -> int:
     """Those of layers that learn: a front end made of constants is left out, for pruning cannot make it smaller."""
     by_module = _counted(model, example).get_flop_counts()
     learning = [name for name, module in model.named_modules() if any(True for _ in module.parameters(recurse=False))]
@@ -53,11 +48,11 @@ def learnt_multiply_adds(model: nn.Module, example: Tensor) -> int:
     return sum(sum(by_module[name].values()) for name in names if name in by_module) // 2
 
 
-def _counted(model: nn.Module, example: Tensor) -> FlopCounterMode:
+def _counted(model: nn.Module, example: Tensors) -> FlopCounterMode:
     was_training = model.training
     model.eval()
     with torch.no_grad(), _without_onednn(), FlopCounterMode(display=False) as counter:
-        model(example)
+        model(*example.values())
     model.train(was_training)
     return counter
 
@@ -140,28 +135,6 @@ def latencies(
             if turn >= 0:
                 times_ms[name].append(taken_ms)
     return {name: Latency(tuple(times)) for name, times in times_ms.items()}
-
-
-def open_session(model: str | Path | bytes, threads: int = 1) -> "onnxruntime.InferenceSession":
-    """An ONNX file (or its content) in ONNX Runtime on so many threads of the CPU."""
-    runtime = imported("onnxruntime", "pip install -r requirements.txt")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.force_spinning_stop", "1")  # do not slow down what is timed next
-    content = model if isinstance(model, bytes) else str(model)
-    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def session_reader(session: "onnxruntime.InferenceSession") -> Reader:
-    """A function from inputs to the first output, as tasks judge every engine."""
-    input_name, output_name = session.get_inputs()[0].name, session.get_outputs()[0].name
-
-    def read(inputs: Tensor) -> Tensor:
-        return torch.from_numpy(session.run([output_name], {input_name: inputs.numpy()})[0])
-
-    return read
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """ONNX files: made lean, told what they are, checked after writing."""
 
-from dwindle.errors import UserError
-
 from pathlib import Path
 
 import onnx
@@ -10,12 +8,12 @@ from onnx_ir.passes import common
 from onnxscript import ir, optimizer, rewriter
 from onnxscript.rewriter.rules.common import fuse_batchnorm_into_conv_rule, fuse_batchnorm_into_gemm_rule
 
+from dwindle.errors import UserError
 from dwindle.files import written_whole
+from dwindle.task import Axes
 
 OPSET = 17
 LARGEST_FOLDED_BYTES = 600  # shapes and indices are; the front end's matrices stay derived, a runtime folds them
-
-Axes = dict[str, dict[int, str]]  # by name of an input or output, its axes that may have any length
 
 
 def lean(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -1,12 +1,11 @@
 """What was made from what: files of different networks must not stand side by side as one model's."""
 
-from dwindle.errors import UserError
-
 import json
 from pathlib import Path
 from typing import Any
 
 from dwindle.checkpoint import load_checkpoint
+from dwindle.errors import UserError
 from dwindle.export.onnx_file import metadata_of, read_onnx
 from dwindle.files import sha256_of
 

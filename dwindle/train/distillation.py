@@ -1,6 +1,4 @@
-"""Distillation: a student learns from a teacher's doubts as well as from the right answers (Hinton et al. 2015)."""
-
-from dwindle.errors import UsageError
+"""Distillation: a student learns from a teacher's softened answers as well as from the labels (Hinton et al. 2015)."""
 
 import math
 from collections.abc import Sequence
@@ -9,16 +7,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dwindle.errors import UsageError
+
 
 class Ensemble(nn.Module):
-    """Several networks that answer as one: the mean of their first outputs, the only ones that are distilled."""
+    """Several networks that answer as one: the mean of each output."""
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor]:
-        return (torch.stack([_first(member(inputs)) for member in self.members]).mean(dim=0),)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        answers = [member(*inputs) for member in self.members]
+        answers = [answer if isinstance(answer, tuple) else (answer,) for answer in answers]
+        return tuple(torch.stack(of_each).mean(dim=0) for of_each in zip(*answers, strict=True))
 
 
 class KnowledgeDistillationLoss(nn.Module):
@@ -43,9 +45,5 @@ class KnowledgeDistillationLoss(nn.Module):
             return right_answers
         softened_teacher = (teacher_logits.reshape(-1, classes) / self.temperature).log_softmax(dim=-1)
         softened_student = (student / self.temperature).log_softmax(dim=-1)
-        doubts = functional.kl_div(softened_student, softened_teacher, reduction="batchmean", log_target=True)
-        return self.alpha * self.temperature**2 * doubts + (1 - self.alpha) * right_answers
-
-
-def _first(outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
-    return outputs[0] if isinstance(outputs, tuple) else outputs
+        divergence = functional.kl_div(softened_student, softened_teacher, reduction="batchmean", log_target=True)
+        return self.alpha * self.temperature**2 * divergence + (1 - self.alpha) * right_answers

@@ -1,14 +1,12 @@
 """Training: one loop for teacher and student, on one process or many, that can be killed and resumed at any moment."""
 
-from dwindle.errors import UserError
-
 import hashlib
 import json
 import math
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +17,18 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from dwindle.checkpoint import save_tensors
-from dwindle.engine import Reader
+from dwindle.engine import Engine, torch_engine
+from dwindle.errors import UserError
 from dwindle.files import written_whole
+from dwindle.metrics import Metric
+from dwindle.task import Task
 from dwindle.train.distillation import KnowledgeDistillationLoss
+from dwindle.train.recipe import Recipe, decayed_apart, moving_average
 
-STATE_FORMAT = "dwindle-training-1"
+STATE_FORMAT = "dwindle-training-2"
 GRADIENT_NORM = 5.0  # clipped above
-EPOCH_SEED_STEP = 7_919  # a prime, so that neighbouring seeds share no epoch
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to train; two runs of one recipe on one machine give one model."""
-
-    epochs: int
-    batch_size: int = 128
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.02
-    warm_up_share: float = 0.1
-    averaging: float = 0.995  # of the weights that are judged and kept, per step
-    patience: int = 0  # epochs without a better validation score; 0: never stop early
-    stop_accuracy: float | None = None
-    seed: int = 0
+EPOCH_SEED_STEP = 7_919  # a prime, so that neighbouring seeds share no epoch ...
+STEP_SEED_STEP = 104_729  # ... and no stretch between two evaluations
 
 
 class Trainer:
@@ -48,7 +36,7 @@ class Trainer:
 
     def __init__(
         self,
-        task: Any,  # answers training_batches, augment, judge and validate, as tasks do
+        task: Task,
         model: nn.Module,
         recipe: Recipe,
         loss: KnowledgeDistillationLoss,
@@ -63,22 +51,24 @@ class Trainer:
         torch.manual_seed(recipe.seed * 1_000 * EPOCH_SEED_STEP)
         self.task, self.recipe, self.loss, self.accelerator = task, recipe, loss, accelerator
         self.name, self.state_path, self.log_path = name, state_path, log_path
-        with accelerator.local_main_process_first():  # the others find the recordings decoded
+        with accelerator.local_main_process_first():  # the others find the data prepared
             batches = task.training_batches(recipe.batch_size)
         if len(batches) == 0:
             raise UserError(f"fewer training examples than one batch of {recipe.batch_size}: lower --batch_size")
-        optimizer = torch.optim.AdamW(_decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
+        optimizer = torch.optim.AdamW(decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
         self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer, batches)
         self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
         self.parent = None if parent is None else accelerator.prepare_model(parent, evaluation_mode=True).eval()
-        self.average = AveragedModel(self.plain, multi_avg_fn=_moving_average(recipe.averaging))
+        self.average = AveragedModel(self.plain, multi_avg_fn=moving_average(recipe.averaging))
         # what a saved state must agree with to be continued
         self.conditions = {**asdict(recipe), "task": task.name, "training data": task.training_data()}
         self.conditions |= {"starting weights": fingerprint(model), "teacher": None}
         self.conditions |= {"parent": fingerprint(parent)} if parent is not None else {}
         if teacher is not None:
             self.conditions |= {"teacher": fingerprint(teacher), "temperature": loss.temperature, "alpha": loss.alpha}
-        self.epoch, self.best_accuracy, self.best_epoch, self.last_gain = 0, -1.0, 0, 0
+        self.steps_per_epoch = len(self.batches)
+        self.step = self.best_step = self.last_gain = self.evaluations = 0
+        self.best: Metric | None = None
         self.best_weights: dict[str, Tensor] = {}
 
     @property
@@ -86,69 +76,81 @@ class Trainer:
         """The model without what Accelerate put around it."""
         return self.accelerator.unwrap_model(self.model)
 
+    @property
+    def last_step(self) -> int:
+        return self.recipe.epochs * self.steps_per_epoch
+
     def train(self) -> dict[str, Any]:
-        """Train to the end (or to where patience ends); of the epochs within chance of the best, the last is kept."""
-        started, first = time.monotonic(), self.epoch
-        while self.epoch < self.recipe.epochs and not self._satisfied():
-            row = self._one_epoch()
+        """Train to the end (or to where patience ends); of the evaluations tied with the best, the last is kept."""
+        started, first = time.monotonic(), self.step
+        while self.step < self.last_step and not self._satisfied():
+            row = self._until_next_evaluation()
             spent = time.monotonic() - started
-            row["seconds_left"] = round(spent / (self.epoch - first) * (self.recipe.epochs - self.epoch))
+            row["seconds_left"] = round(spent / (self.step - first) * (self.last_step - self.step))
             if self.accelerator.is_main_process:
                 self._report(row)
                 self._save_state()
             self.accelerator.wait_for_everyone()
         self.plain.load_state_dict(self.best_weights)
-        kept = self.task.validate(reader(self.plain, self.accelerator.device))
-        return {"validation_accuracy": kept.share, "best_epoch": self.best_epoch, "epochs": self.epoch}
+        kept = self.task.validate(self.engine(self.plain))
+        return {
+            "validation": kept.as_row(),
+            "best_epoch": math.ceil(self.best_step / self.steps_per_epoch),
+            "epochs": math.ceil(self.step / self.steps_per_epoch),
+        }
 
-    def _one_epoch(self) -> dict[str, Any]:
-        rank = self.accelerator.process_index
-        torch.manual_seed((self.recipe.seed * 1_000 + self.epoch) * EPOCH_SEED_STEP + rank)
-        self.batches.set_epoch(self.epoch)
-        started, losses, clips = time.monotonic(), [], 0
+    def engine(self, model: nn.Module) -> Engine:
+        """A model of this task as whatever judges it sees it."""
+        return torch_engine(model, self.task.inputs, self.task.outputs, self.accelerator.device)
+
+    def _until_next_evaluation(self) -> dict[str, Any]:
+        """Train to the end of the epoch or for so many steps, whichever comes first, and evaluate."""
+        epoch, done = divmod(self.step, self.steps_per_epoch)
+        wanted = min(self.recipe.evaluate_every or self.steps_per_epoch, self.steps_per_epoch - done)
+        # drawn anew at each evaluation: a run that goes on from here does what an uninterrupted one would have done
+        rank, seed = self.accelerator.process_index, self.recipe.seed * 1_000 + epoch
+        torch.manual_seed(seed * EPOCH_SEED_STEP + rank + done * STEP_SEED_STEP)
+        self.batches.set_epoch(epoch)
+        batches = self.accelerator.skip_first_batches(self.batches, done) if done else self.batches
+        started, losses = time.monotonic(), []
         self.model.train()
         quiet = not self.accelerator.is_main_process or not sys.stderr.isatty()
-        label = f"{self.name} {self.epoch + 1}/{self.recipe.epochs}"
-        for step, batch in enumerate(tqdm(self.batches, desc=label, unit="batch", leave=False, disable=quiet)):
-            self._set_learning_rate((self.epoch + step / len(self.batches)) / self.recipe.epochs)
+        label = f"{self.name} {epoch + 1}/{self.recipe.epochs}"
+        for batch in tqdm(islice(batches, wanted), label, wanted, unit="batch", leave=False, disable=quiet):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.recipe.rate_at(self.step / self.last_step)
             losses.append(self._one_step(batch))
-            clips += self.recipe.batch_size  # of all processes together
+            self.step += 1
         mean_loss = float(self.accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
-        self.epoch += 1
         self._agree_on_statistics()
         if not all(tensor.isfinite().all() for tensor in self.average.module.state_dict().values()):
             raise self._diverged()
-        score = self.task.validate(reader(self.average.module, self.accelerator.device))
-        if score.share > self.best_accuracy:
-            self.best_accuracy, self.last_gain = score.share, self.epoch
-        chance = math.sqrt(score.share * (1 - score.share) / score.count)
-        if score.share >= self.best_accuracy - chance:  # of equals the later: it has learnt more than is validated
-            self.best_epoch = self.epoch
+        score = self.task.validate(self.engine(self.average.module))
+        self.evaluations += 1
+        if self.best is None or score.better_than(self.best):
+            self.best, self.last_gain = score, self.step
+        if score.better_than(self.best) or score.tied_with(self.best):  # the later of two: it has learnt for longer
+            self.best_step = self.step
             self.best_weights = {name: tensor.clone() for name, tensor in self.average.module.state_dict().items()}
         seconds = time.monotonic() - started
         return {
             "name": self.name,
-            "epoch": self.epoch,
+            "epoch": epoch + 1,
+            "step": self.step,
             "loss": round(mean_loss, 5),
             "validation": score.as_row(),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "seconds": round(seconds, 2),
-            "clips_per_second": round(clips / seconds),
+            "examples_per_second": round(wanted * self.recipe.batch_size / seconds),  # of all processes together
         }
 
     def _one_step(self, batch: dict[str, Tensor]) -> Tensor:
         batch = self.task.augment(batch)
         with self.accelerator.autocast():
-            judged = self.task.judge(self.model, batch, own_loss=True, parent=self.parent)
-            doubts = None
-            if self.teacher is not None:
-                with torch.no_grad():
-                    doubts = self.task.judge(self.teacher, batch, own_loss=False).logits.float()
-            loss = self.loss(judged.logits.float(), doubts, judged.targets)
-            total = loss if judged.own_loss is None else loss + judged.own_loss
-        if not math.isfinite(float(total.detach())):
+            loss = self.task.loss(self.model, batch, self.loss, self.teacher, self.parent)
+        if not math.isfinite(float(loss.detach())):
             raise self._diverged()
-        self.accelerator.backward(total)
+        self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -158,8 +160,9 @@ class Trainer:
     def _diverged(self) -> UserError:
         precision = self.accelerator.mixed_precision
         other_cure = "" if precision == "no" else f", or go on in another precision than {precision}: --resume"
+        epoch = self.step // self.steps_per_epoch + 1
         return UserError(
-            f"the {self.name}'s loss is no longer a number in epoch {self.epoch + 1}, at a learning rate of up to "
+            f"the {self.name}'s loss is no longer a number in epoch {epoch}, at a learning rate of up to "
             f"{self.recipe.learning_rate:g}: start again with a lower --lr{other_cure}"
         )
 
@@ -169,29 +172,21 @@ class Trainer:
             if buffer.is_floating_point():
                 buffer.copy_(self.accelerator.reduce(buffer, reduction="mean"))
 
-    def _set_learning_rate(self, progress: float) -> None:
-        """Linear warm-up, then half a cosine down to nothing."""
-        warm_up = self.recipe.warm_up_share
-        rising = progress / warm_up if warm_up else 1.0
-        falling = 0.5 * (1 + math.cos(math.pi * max(0.0, progress - warm_up) / (1 - warm_up)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * min(rising, falling)
-
     def _satisfied(self) -> bool:
         target, patience = self.recipe.stop_accuracy, self.recipe.patience
-        if target is not None and self.best_accuracy >= target:
+        if target is not None and self.best is not None and self.best.value >= target:
             return True
-        return patience > 0 and self.epoch - self.last_gain >= patience
+        return patience > 0 and self.step - self.last_gain >= patience * self.steps_per_epoch
 
     def _report(self, row: dict[str, Any]) -> None:
-        accuracy, left = row["validation"]["share"], row["seconds_left"]
+        score, left = Metric(**row["validation"]), row["seconds_left"]
         print(
-            f"{self.name:>8} epoch {row['epoch']:>3}/{self.recipe.epochs}  loss {row['loss']:.4f}  "
-            f"validation {100 * accuracy:6.2f}% (best {100 * self.best_accuracy:.2f}%)  "
-            f"{row['clips_per_second']:>5} clips/s  {left // 60:>3}:{left % 60:02d} left",
+            f"{self.name:>8} epoch {row['step'] / self.steps_per_epoch:>5.4g}/{self.recipe.epochs}  "
+            f"loss {row['loss']:.4f}  validation {score.short} (best {self.best.short if self.best else '-'})  "
+            f"{row['examples_per_second']:>5} examples/s  {left // 60:>3}:{left % 60:02d} left",
             flush=True,
         )
-        self.accelerator.log({f"{self.name}/loss": row["loss"], f"{self.name}/validation": accuracy}, step=self.epoch)
+        self.accelerator.log({f"{self.name}/loss": row["loss"], f"{self.name}/validation": score.value}, row["step"])
         if self.log_path:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.log_path, "a", encoding="utf-8") as log:
@@ -207,7 +202,8 @@ class Trainer:
             "model": self.plain.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "progress": [self.epoch, self.best_accuracy, self.best_epoch, self.last_gain],
+            "progress": [self.step, self.best_step, self.last_gain, self.evaluations],
+            "best": None if self.best is None else self.best.as_row(),
             "best_weights": self.best_weights,
         }
         save_tensors(self.state_path, state)
@@ -228,7 +224,8 @@ class Trainer:
             self.plain.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.epoch, self.best_accuracy, self.best_epoch, self.last_gain = state["progress"]
+            self.step, self.best_step, self.last_gain, self.evaluations = state["progress"]
+            self.best = None if state["best"] is None else Metric(**state["best"])
             self.best_weights = state["best_weights"]
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
@@ -236,20 +233,8 @@ class Trainer:
             ) from error
         if self.log_path and self.log_path.is_file() and self.accelerator.is_main_process:
             lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)
-            with written_whole(self.log_path) as temporary:  # an epoch is logged before its state is saved
-                temporary.write_text("".join(lines[: self.epoch]), encoding="utf-8")
-
-
-def reader(model: nn.Module, device: torch.device | str = "cpu") -> Reader:
-    """A function from inputs to logits, the way every engine is judged."""
-
-    def read(inputs: Tensor) -> Tensor:
-        model.eval()
-        with torch.inference_mode():
-            outputs = model(inputs.to(device))
-        return (outputs[0] if isinstance(outputs, tuple) else outputs).float().cpu()
-
-    return read
+            with written_whole(self.log_path) as temporary:  # an evaluation is logged before its state is saved
+                temporary.write_text("".join(lines[: self.evaluations]), encoding="utf-8")
 
 
 def fingerprint(network: nn.Module) -> str:
@@ -259,21 +244,3 @@ def fingerprint(network: nn.Module) -> str:
         digest.update(f"{name} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
-
-
-def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
-    """An average that forgets by `decay` a step, and faster at first: a short run must not keep where it began."""
-
-    @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-        steps = float(count)
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
-
-    return update
-
-
-def _decayed_apart(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; biases and normalisation do not."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

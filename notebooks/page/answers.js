@@ -77,7 +77,7 @@ function placeThreshold(chart, handle, sets) {
   handle.setAttribute("aria-valuenow", at.toFixed(3));
   const rows = sets.map((set, number) => {
     const { accepted, wrong, total } = acceptedAt(set, at), score = scored(accepted, total);
-    const share = `${percent(score.share)} <small>${(100 * score.low).toFixed(1)}–${(100 * score.high).toFixed(1)}</small>`;
+    const share = `${percent(score.value)} <small>${(100 * score.low).toFixed(1)}–${(100 * score.high).toFixed(1)}</small>`;
     return `<tr><td>${escaped(titleOf(set).replace(/ rejected$/, ""))}</td><td>${count(accepted)} of ${count(total)}</td><td>${share}</td><td>${number ? "–" : count(wrong)}</td></tr>`;
   });
   element("accepted").innerHTML =
@@ -161,7 +161,7 @@ function drawHeldOut(holder) {
   });
   names.forEach((name, place) => {
     const score = data.held_out[name];
-    chart.point(place, 100 * score.share, 0, `${name}\n${inWords(score)}`, bounds(score));
+    chart.point(place, 100 * score.value, 0, `${name}\n${inWords(score)}`, bounds(score));
   });
   chart.show();
   return true;

@@ -20,12 +20,12 @@ function wilson(correct, total) {
 
 function scored(correct, total) {
   const [low, high] = wilson(correct, total);
-  return { share: total ? correct / total : 0, correct, count: total, low, high };
+  return { value: total ? correct / total : 0, correct, count: total, low, high };
 }
 
 /** A score in words, counts and interval included. */
 const inWords = (score) =>
-  `${percent(score.share, 2)}: ${count(score.correct)} of ${count(score.count)} ` +
+  `${percent(score.value, 2)}: ${count(Math.round(score.value * score.count))} of ${count(score.count)} ` +
   `(95% interval ${(100 * score.low).toFixed(1)} to ${percent(score.high)})`;
 
 function niceTicks(low, high, wanted) {

@@ -18,10 +18,10 @@ function columns() {
   const number = (title, read, text = (value) => count(value)) => ({ title, read, text: (one) => text(read(one), one) });
   const share = (set) => ({
     title: inTitle[set],
-    read: (one) => one.scores[set]?.share,
+    read: (one) => one.scores[set]?.value,
     text: (one) => {
       const score = one.scores[set];
-      return `${(100 * score.share).toFixed(1)} <small>${(100 * score.low).toFixed(1)}–${(100 * score.high).toFixed(1)}</small>`;
+      return `${(100 * score.value).toFixed(1)} <small>${(100 * score.low).toFixed(1)}–${(100 * score.high).toFixed(1)}</small>`;
     },
   });
   const shown = [...new Set([state.set, ...HEADLINES])].filter((set) => inTitle[set]);
@@ -72,7 +72,7 @@ function drawSize(holder) {
   for (const one of order) {
     const score = one.scores[state.set], chosen = one.id === state.version;
     const tip = `${one.title}\n${(one.bytes / 1000).toFixed(1)} kB\n${inWords(score)}`;
-    chart.point(one.bytes / 1000, 100 * score.share, STAGES.indexOf(one.stage), tip, { ...bounds(score), chosen, action: choosing(one) });
+    chart.point(one.bytes / 1000, 100 * score.value, STAGES.indexOf(one.stage), tip, { ...bounds(score), chosen, action: choosing(one) });
   }
   chart.show([...new Set(sized.map((one) => one.stage))].map((stage) => [stage, STAGES.indexOf(stage)]));
   return true;
@@ -90,10 +90,10 @@ function drawNoise(holder) {
   });
   shown.forEach((one, number) => {
     const faded = shown.some((other) => other.id === state.version) && one.id !== state.version;
-    chart.line(sets.map(([, set], place) => [place, 100 * one.scores[set].share]), number, faded);
+    chart.line(sets.map(([, set], place) => [place, 100 * one.scores[set].value]), number, faded);
     sets.forEach(([, set], place) => {
       const score = one.scores[set];
-      chart.point(place, 100 * score.share, number, `${one.title}\n${inTitle[set]}\n${inWords(score)}`, { ...bounds(score), faded, action: choosing(one) });
+      chart.point(place, 100 * score.value, number, `${one.title}\n${inTitle[set]}\n${inWords(score)}`, { ...bounds(score), faded, action: choosing(one) });
     });
   });
   chart.show(shown.map((one, number) => [one.title, number]));
@@ -137,10 +137,10 @@ function drawSweep(holder) {
     xLabel: "zeros among the parameters (%)", yLabel: `${inTitle[state.set]} (%)`,
   });
   groups.forEach(([, rows], number) => {
-    chart.line(rows.map((one) => [zeros(one), 100 * one.scores[state.set].share]), number);
+    chart.line(rows.map((one) => [zeros(one), 100 * one.scores[state.set].value]), number);
     for (const one of rows) {
       const score = one.scores[state.set], tip = `${one.title}\n${count(one.nonzeros)} of ${count(one.parameters)} not zero\n${inWords(score)}`;
-      chart.point(zeros(one), 100 * score.share, number, tip, bounds(score));
+      chart.point(zeros(one), 100 * score.value, number, tip, bounds(score));
     }
   });
   chart.show(groups.map(([title], number) => [title, number]));
@@ -152,17 +152,17 @@ function drawRuns(holder, runs) {
   const names = Object.keys(runs);
   if (!names.length) return false;
   const all = names.flatMap((name) => runs[name]);
-  const lowest = all.map((one) => 100 * one.score.share).sort((a, b) => a - b)[Math.floor(0.05 * all.length)];
+  const lowest = all.map((one) => 100 * one.score.value).sort((a, b) => a - b)[Math.floor(0.05 * all.length)];
   const chart = new Chart(holder, {
     x: [0, Math.max(...all.map((one) => one.epoch)) + 1], y: [Math.max(0, lowest - 2), Math.min(100, spread(all.map((one) => one.score))[1])],
     xLabel: "epoch", yLabel: "validation accuracy (%)",
   });
   names.forEach((name, number) => {
-    const rows = runs[name].filter((one) => 100 * one.score.share >= chart.options.y[0]);
-    chart.line(rows.map((one) => [one.epoch, 100 * one.score.share]), number);
+    const rows = runs[name].filter((one) => 100 * one.score.value >= chart.options.y[0]);
+    chart.line(rows.map((one) => [one.epoch, 100 * one.score.value]), number);
     for (const one of rows) {
       const tip = `${name}, epoch ${one.epoch}\n${inWords(one.score)}\nloss ${one.loss}`;
-      chart.point(one.epoch, 100 * one.score.share, number, tip);
+      chart.point(one.epoch, 100 * one.score.value, number, tip);
     }
   });
   chart.show(names.map((name, number) => [name, number]));
@@ -180,7 +180,7 @@ function drawDistillation(holder) {
   const places = {};
   for (const [manner, score] of seeds) {
     const number = manners.indexOf(manner), seed = (places[manner] = (places[manner] ?? -1) + 1);
-    chart.point(number + 0.12 * (seed - 1), 100 * score.share, number, `${manner}, seed ${seed}\n${inWords(score)}`, bounds(score));
+    chart.point(number + 0.12 * (seed - 1), 100 * score.value, number, `${manner}, seed ${seed}\n${inWords(score)}`, bounds(score));
   }
   chart.show();
   return true;

@@ -1,7 +1,5 @@
 """A list of recordings with what is said in them, and the score of the answers given to it."""
 
-from dwindle.errors import UserError
-
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dwindle.edits import NO_EDITS, edits, error_rate_interval
+from dwindle.errors import UserError
 from dwindle.infer.speech import REJECT
-from dwindle.metrics import Score
+from dwindle.metrics import Metric, accuracy
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def _row(corpus: str, pairs: Sequence[tuple[Entry, Sequence[str]]], isolated: bo
     row: dict[str, Any] = {"corpus": corpus, "files": len(pairs)}
     spoken = [(entry.words, tuple(answer)) for entry, answer in pairs if entry.words]
     if spoken and isolated:
-        row["words"] = Score(sum(words == answer for words, answer in spoken), len(spoken)).as_row()
+        row["words"] = accuracy(sum(words == answer for words, answer in spoken), len(spoken)).as_row()
     elif spoken:
         per_file = [edits(words, answer) for words, answer in spoken]
         total = sum(per_file, NO_EDITS)
@@ -100,9 +99,9 @@ def _row(corpus: str, pairs: Sequence[tuple[Entry, Sequence[str]]], isolated: bo
         }
     foreign = [answer for entry, answer in pairs if not entry.words]
     if foreign:
-        row["rejected"] = Score(sum(not answer for answer in foreign), len(foreign)).as_row()
+        row["rejected"] = accuracy(sum(not answer for answer in foreign), len(foreign)).as_row()
     return row
 
 
-def _as_score(row: dict[str, Any]) -> Score:
-    return Score(row["correct"], row["count"])
+def _as_score(row: dict[str, Any]) -> Metric:
+    return accuracy(row["correct"], row["count"])

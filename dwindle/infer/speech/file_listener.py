@@ -1,7 +1,5 @@
 """Answers for whole files: words in running sound, or one word that fills its file; by one process or several."""
 
-from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
-
 import multiprocessing
 import os
 import signal
@@ -19,6 +17,7 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
 from dwindle.infer.speech.edges import speech_edges
 from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser

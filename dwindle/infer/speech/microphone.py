@@ -1,7 +1,5 @@
 """The microphone: opened at its own rate, read through a ring, and honest about what goes wrong with it."""
 
-from dwindle.errors import EXIT_FAILURE, UserError
-
 import atexit
 import os
 import threading
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dwindle.errors import EXIT_FAILURE, UserError
 from dwindle.infer.speech.ring import SampleRing
 
 RING_S = 5.0  # how far the worker may fall behind before sound is lost

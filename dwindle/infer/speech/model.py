@@ -1,7 +1,5 @@
 """The recogniser: an exported ONNX file and what its metadata says, checked once, then asked for answers."""
 
-from dwindle.errors import UsageError, UserError
-
 import json
 import os
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import REJECT
 
 SPACED_FRAMES = 8  # between which the spacing of frames is measured

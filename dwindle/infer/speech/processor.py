@@ -1,9 +1,8 @@
 """From what a device or file delivers to what the recogniser takes: mono float32 at its rate, and how loud it is."""
 
-from dwindle.errors import UserError
-
 import numpy as np
 
+from dwindle.errors import UserError
 from dwindle.infer.speech.resampler import Resampler
 
 SILENT_DB = -100.0  # what a level meter shows for digital silence

@@ -1,7 +1,5 @@
 """Reading sound: whatever libsndfile decodes, at any rate, as mono float32 at the rate that the models take."""
 
-from dwindle.errors import UserError
-
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from dwindle.errors import UserError
 from dwindle.infer.speech import SAMPLE_RATE
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz

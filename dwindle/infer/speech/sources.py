@@ -1,7 +1,5 @@
 """Sound that is not a microphone's, sent down the same path: a file against a clock, or PCM from a pipe."""
 
-from dwindle.errors import UserError
-
 import argparse
 import math
 import struct
@@ -12,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from dwindle.cli import positive_int
+from dwindle.errors import UserError
 from dwindle.infer.speech.ring import SampleRing
 from dwindle.infer.speech.sound_file import HIGHEST_RATE, LOWEST_RATE, PIPED_BYTES
 

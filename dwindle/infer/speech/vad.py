@@ -1,8 +1,8 @@
 """Voice activity: is anybody speaking? It decides when the network runs, never what was said."""
 
-from dwindle.errors import UsageError, UserError
-
 import numpy as np
+
+from dwindle.errors import UsageError, UserError
 
 FRAME_MS = 20
 KINDS = ("webrtc", "energy", "none")

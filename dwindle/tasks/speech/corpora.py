@@ -1,7 +1,5 @@
 """Corpora: which recordings there are, who speaks what in them, and on which side of a split each one stands."""
 
-from dwindle.errors import UserError
-
 import hashlib
 import re
 from collections import defaultdict
@@ -9,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dwindle.errors import UserError
 from dwindle.infer.speech import REJECT
 from dwindle.infer.speech.sound_file import sound_files
 from dwindle.tasks.speech.vocabulary import DIGIT_WORDS

@@ -1,11 +1,13 @@
 """The task that everything began with: English digits, zero to nine, and a way to say "that was no digit"."""
 
-from dwindle.errors import UsageError, UserError
+import argparse
+from pathlib import Path
 
-from dwindle.data import fetch_command
+from dwindle.checkpoint import Checkpoint
+from dwindle.data import data_directory, fetch_command
 from dwindle.data.source import DATA_SETS
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import REJECT
-from dwindle.task import TaskOptions
 from dwindle.tasks.speech import corpora
 from dwindle.tasks.speech.corpora import HELD_OUT, TEST, TRAIN, VALIDATION
 from dwindle.tasks.speech.datasets import (
@@ -23,44 +25,60 @@ from dwindle.tasks.speech.store import ClipStore, joined, open_store
 from dwindle.tasks.speech.words import SpokenData, SpokenWords
 
 LABELS = (*"0123456789", REJECT)
+HEADLINE = ("fsdd_test", "unseen_speakers", "noise_10_db", "other_words_validation_rejected")
 CORPORA = ("fsdd", "speech_commands", "negatives", "voices")
 NOISE_LEVELS_DB = (20, 10, 0)
 # who says digits says several; a cough that sounds like one is alone, and often amid other noise
 STRICTER = {"lone_threshold": 0.75, "noisy_threshold": 0.93}
 
 
-def open_task(options: TaskOptions) -> SpokenWords:
-    """The digits of the chosen corpora."""
-    chosen = options.corpora or CORPORA
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Which recordings to learn from."""
+    group.add_argument("--corpora", nargs="+", metavar="NAME", help="only these, e.g. fsdd speech_commands")
+    group.add_argument("--hold_out_speaker", metavar="NAME", help="an FSDD speaker that training never hears")
+
+
+def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) -> SpokenWords:
+    """The digits of the chosen corpora. A later stage parts the clips as they were parted in training."""
+    chosen = tuple(options.corpora or CORPORA)
     if unknown := [name for name in chosen if name not in CORPORA]:
         raise UsageError(f"unknown corpus {unknown[0]!r}: choose from {', '.join(CORPORA)}")
-    if options.words_dir:
-        raise UsageError("--words_dir belongs to --task own_words")
-    return SpokenWords("spoken_digits", LABELS, lambda: _load(options, chosen), STRICTER)
+    speaker = options.hold_out_speaker
+    if made_from:
+        never_heard = made_from.provenance.get("held_out_speaker")
+        if speaker and "fsdd" in made_from.corpora and speaker != never_heard:
+            raise UsageError(
+                f"--hold_out_speaker {speaker}: the checkpoint has heard that speaker: train one that has not"
+            )
+        speaker = never_heard or speaker
+    data_dir, seed = data_directory(options.data_dir), made_from.seed if made_from else options.seed
+
+    def load() -> SpokenData:
+        return _load(data_dir, chosen, bool(options.corpora), speaker, seed)
+
+    return SpokenWords("spoken_digits", LABELS, load, STRICTER, speaker, HEADLINE)
 
 
-def _load(options: TaskOptions, chosen: tuple[str, ...]) -> SpokenData:
-    """Read the corpora and part them by use."""
-    found = {name: getattr(corpora, name)(options.data_dir) for name in chosen if name != "voices"}
-    if missing := [name for name in options.corpora or () if not found.get(name, True)]:
-        cure = f": get it with: {fetch_command(missing[0], options.data_dir)}" if missing[0] in DATA_SETS else ""
-        raise UserError(f"{options.data_dir}: no recordings of {missing[0]} there{cure}")
+def _load(data_dir: Path, chosen: tuple[str, ...], asked_for: bool, speaker: str | None, seed: int) -> SpokenData:
+    """Read the corpora and part them by use; what was asked for by name must be there."""
+    found = {name: getattr(corpora, name)(data_dir) for name in chosen if name != "voices"}
+    if asked_for and (missing := [name for name, clips in found.items() if not clips]):
+        cure = f": get it with: {fetch_command(missing[0], data_dir)}" if missing[0] in DATA_SETS else ""
+        raise UserError(f"{data_dir}: no recordings of {missing[0]} there{cure}")
     clips = [clip for corpus in found.values() for clip in corpus]
     if not any(clip.label != REJECT for clip in clips):
-        raise UserError(
-            f"{options.data_dir}: no spoken digits there: get some with: {fetch_command('fsdd', options.data_dir)}"
-        )
-    if options.hold_out_speaker:
-        clips = corpora.hold_out(clips, options.hold_out_speaker)
+        raise UserError(f"{data_dir}: no spoken digits there: get some with: {fetch_command('fsdd', data_dir)}")
+    if speaker:
+        clips = corpora.hold_out(clips, speaker)
     for split in (TRAIN, VALIDATION):
         if not any(clip.split == split and clip.label != REJECT for clip in clips):
             raise UserError(f"no digits for {split} are left in {', '.join(found)}: choose more --corpora")
-    recordings, noises = open_store(clips), noise_windows(options.data_dir)
+    recordings, noises = open_store(clips), noise_windows(data_dir)
     training = [part(recordings, TRAIN), hiss_windows()]
     if noises is not None:
         training.append(part(noises, TRAIN))
     if "voices" in chosen:
-        training.append(digit_voices(options.seed))
+        training.append(digit_voices(seed))
     validation, tests = _judging_sets(recordings, noises)
     return SpokenData(
         joined(training),
@@ -68,7 +86,7 @@ def _load(options: TaskOptions, chosen: tuple[str, ...]) -> SpokenData:
         validation,
         tests,
         calibration="unseen_speakers" if "unseen_speakers" in validation else "fsdd_validation",
-        phrases=lambda: digit_phrases(options.seed) if "voices" in chosen else None,
+        phrases=lambda: digit_phrases(seed) if "voices" in chosen else None,
     )
 
 

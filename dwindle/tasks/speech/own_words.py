@@ -1,9 +1,12 @@
 """A person's own words: a folder with one folder of recordings for each word, any vocabulary, any format."""
 
-from dwindle.errors import UsageError, UserError
+import argparse
+from pathlib import Path
 
+from dwindle.checkpoint import Checkpoint
+from dwindle.data import data_directory
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import REJECT
-from dwindle.task import TaskOptions
 from dwindle.tasks.speech import corpora
 from dwindle.tasks.speech.corpora import TRAIN, VALIDATION, Clip
 from dwindle.tasks.speech.datasets import heard, hiss_windows, noise_windows, part, where
@@ -11,26 +14,30 @@ from dwindle.tasks.speech.store import joined, open_store
 from dwindle.tasks.speech.words import SpokenData, SpokenWords
 
 
-def open_task(options: TaskOptions) -> SpokenWords:
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Where the recordings are."""
+    group.add_argument("--words_dir", metavar="FOLDER", help="your own words, a folder of recordings each")
+
+
+def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) -> SpokenWords:
     """The folder's words, and what else is on the disk to tell them from."""
-    if options.words_dir is None:
+    if not options.words_dir:
         raise UsageError("task own_words needs --words_dir FOLDER, which holds one folder of recordings for each word")
-    if options.corpora or options.hold_out_speaker:
-        raise UsageError("--corpora and --hold_out_speaker belong to the digits; own_words takes --words_dir")
-    clips = corpora.words(options.words_dir)
+    words_dir, data_dir = Path(options.words_dir), data_directory(options.data_dir)
+    clips = corpora.words(words_dir)
     own_words = sorted({clip.label for clip in clips} - {REJECT})
-    clips += [clip for clip in corpora.negatives(options.data_dir) if clip.path.parent.name not in own_words]
+    clips += [clip for clip in corpora.negatives(data_dir) if clip.path.parent.name not in own_words]
     heard_in = {split: {clip.label for clip in clips if clip.split == split} for split in (TRAIN, VALIDATION)}
     if not heard_in[VALIDATION] & set(own_words):
-        raise UserError(f"{options.words_dir}: too few recordings to set some aside for validation: add more")
+        raise UserError(f"{words_dir}: too few recordings to set some aside for validation: add more")
     if untaught := sorted(set(own_words) - heard_in[TRAIN]):
-        raise UserError(f"{options.words_dir}: too few recordings of {untaught[0]!r} to train on: add more")
-    return SpokenWords("own_words", (*own_words, REJECT), lambda: _load(options, clips))
+        raise UserError(f"{words_dir}: too few recordings of {untaught[0]!r} to train on: add more")
+    return SpokenWords("own_words", (*own_words, REJECT), lambda: _load(data_dir, clips), headline=("validation",))
 
 
-def _load(options: TaskOptions, clips: list[Clip]) -> SpokenData:
+def _load(data_dir: Path, clips: list[Clip]) -> SpokenData:
     """Read the recordings and part them by use."""
-    recordings, noises = open_store(clips), noise_windows(options.data_dir)
+    recordings, noises = open_store(clips), noise_windows(data_dir)
     training = [part(recordings, TRAIN), hiss_windows()] + ([part(noises, TRAIN)] if noises is not None else [])
     sets = {
         "validation": where(recordings, lambda clip: (clip.corpus, clip.split) == ("own_words", VALIDATION)),

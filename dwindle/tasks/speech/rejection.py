@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from dwindle.metrics import Score, score_by_speaker
+from dwindle.metrics import Metric, accuracy_by_group
 
 ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets through
 
@@ -38,6 +38,6 @@ def calibrated_threshold(words: Heard) -> float:
     return float(ordered[accepted - 1])
 
 
-def rejected(heard: Heard, threshold: float, speakers: Sequence[str]) -> Score:
+def rejected(heard: Heard, threshold: float, speakers: Sequence[str]) -> Metric:
     """How many clips fall below the threshold; for clips that hold no word of ours, that is right."""
-    return score_by_speaker((heard.probabilities < threshold).tolist(), speakers)
+    return accuracy_by_group((heard.probabilities < threshold).tolist(), speakers)

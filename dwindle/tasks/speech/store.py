@@ -1,7 +1,5 @@
 """A store of decoded clips: one memory-mapped file of samples, cut into batches without touching the disk again."""
 
-from dwindle.errors import UserError
-
 import hashlib
 import json
 import zlib
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dwindle.errors import UserError
 from dwindle.files import written_whole
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.infer.speech.edges import speech_edges

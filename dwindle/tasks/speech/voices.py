@@ -4,8 +4,6 @@ The draw is seeded word by word, so another word in the list changes no other wo
 in a cache ($DWINDLE_CACHE, else ~/.cache/dwindle), one file per recipe: the same call again costs nothing.
 """
 
-from dwindle.errors import UsageError, UserError
-
 import hashlib
 import io
 import json
@@ -25,6 +23,7 @@ import soundfile
 import soxr
 from tqdm import tqdm
 
+from dwindle.errors import UsageError, UserError
 from dwindle.files import written_whole
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.machine import usable_cores

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,11 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from dwindle.checkpoint import Checkpoint
 from dwindle.data.source import DATA_SETS
-from dwindle.engine import Engine, Reader, first_output
+from dwindle.engine import Engine, Tensors, in_batches
+from dwindle.errors import UsageError
 from dwindle.infer.speech import REJECT, SAMPLE_RATE, WINDOW_SAMPLES
-from dwindle.metrics import Score, score_by_speaker
-from dwindle.task import Batch, Judged, Task
+from dwindle.metrics import Metric, accuracy, accuracy_by_group
+from dwindle.task import Batch, Budget, Distill, PlainTask
 from dwindle.tasks.speech.augment import WaveAugment
 from dwindle.tasks.speech.corpora import HISS
 from dwindle.tasks.speech.datasets import HeardClips
@@ -64,11 +67,15 @@ class SpokenData:
     phrases: Callable[[], ClipStore | None] = lambda: None  # several words in one breath; spoken when training asks
 
 
-class SpokenWords(Task):
+class SpokenWords(PlainTask):
     """One contract for digits and for any other vocabulary."""
 
     inputs: ClassVar = {"audio": {0: "batch", 1: "samples"}}
     outputs: ClassVar = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
+    budget = Budget(
+        bytes={"model_ts.pt": 1_000_000, "model.onnx": 600_000, "model_int8.onnx": 128_000},
+        answers=("logits", "frames"),
+    )
 
     def __init__(
         self,
@@ -76,8 +83,11 @@ class SpokenWords(Task):
         labels: tuple[str, ...],
         load: Callable[[], SpokenData],
         stricter: Mapping[str, float] | None = None,  # thresholds of running speech that are not as any other word's
+        held_out_speaker: str | None = None,  # whom training never hears
+        headline: tuple[str, ...] = (),
     ) -> None:
         self.name, self.labels, self.load, self.stricter = name, labels, load, stricter or {}
+        self.held_out_speaker, self.headline = held_out_speaker, headline
         self.class_numbers = {label: number for number, label in enumerate(labels)}
 
     @cached_property
@@ -106,6 +116,15 @@ class SpokenWords(Task):
     @property
     def reject_class(self) -> int:
         return self.class_numbers[REJECT]
+
+    def provenance(self) -> dict[str, Any]:
+        return {"held_out_speaker": self.held_out_speaker}
+
+    def may_learn_from(self, checkpoint: Checkpoint, path: str | Path) -> None:
+        """A model that has heard the voice held out would tell what it knows of it to any that is made from it."""
+        speaker = self.held_out_speaker
+        if speaker and "fsdd" in checkpoint.corpora and checkpoint.provenance.get("held_out_speaker") != speaker:
+            raise UsageError(f"{path}: has heard {speaker}, who is held out: give a model that has not")
 
     def training_batches(self, batch_size: int) -> DataLoader:
         clips = self.data.training.clips
@@ -156,21 +175,37 @@ class SpokenWords(Task):
     def augment(self, batch: Batch) -> Batch:
         return {**batch, "audio": self.wave_augment(batch["audio"]), "strings": self.wave_augment(batch["strings"])}
 
-    def judge(self, model: nn.Module, batch: Batch, own_loss: bool, parent: nn.Module | None = None) -> Judged:
+    def loss(
+        self,
+        model: nn.Module,
+        batch: Batch,
+        distill: Distill,
+        teacher: nn.Module | None = None,
+        parent: nn.Module | None = None,
+    ) -> Tensor:
+        """Two readings of one network: the word of a clip, and the spelling (CTC) of a string of words."""
         logits, *_ = model(batch["audio"])
-        if not own_loss:  # a teacher's opinion, which nobody needs of what was made up to be rejected
-            known = MADE_UP_LOGIT * functional.one_hot(batch["target"], logits.shape[1]).to(logits.dtype)
-            return Judged(torch.where(batch["made_up"].unsqueeze(1), known, logits), batch["target"], None)
+        taught = None
+        if teacher is not None:  # whose opinion nobody needs of what was made up to be rejected
+            with torch.no_grad():
+                answers = teacher(batch["audio"])[0].float()
+            known = MADE_UP_LOGIT * functional.one_hot(batch["target"], answers.shape[1]).to(answers.dtype)
+            taught = torch.where(batch["made_up"].unsqueeze(1), known, answers)
+        return distill(logits.float(), taught, batch["target"]) + STRING_LOSS_WEIGHT * self._spelling(
+            model, batch, parent
+        )
+
+    def _spelling(self, model: nn.Module, batch: Batch, parent: nn.Module | None) -> Tensor:
         _, frames = model(batch["strings"])
         lengths = batch["spelling_lengths"]
         by_time = frames.float().log_softmax(dim=-1).transpose(0, 1)
         frame_counts = torch.full((len(frames),), frames.shape[1])
         spelled = functional.ctc_loss(by_time, batch["spelling"], frame_counts, lengths, blank=len(self.labels))
-        if parent is not None:
-            with torch.no_grad():
-                _, as_before = parent(batch["strings"])
-            spelled = (1 - PARENT_SHARE) * spelled + PARENT_SHARE * _strayed(frames, as_before, lengths)
-        return Judged(logits, batch["target"], STRING_LOSS_WEIGHT * spelled)
+        if parent is None:
+            return spelled
+        with torch.no_grad():
+            _, as_before = parent(batch["strings"])
+        return (1 - PARENT_SHARE) * spelled + PARENT_SHARE * _strayed(frames, as_before, lengths)
 
     def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
         shape = dict(TEACHER if role == "teacher" else STUDENT)
@@ -180,24 +215,24 @@ class SpokenWords(Task):
     def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
         return SpeechNet(**arguments).to(memory_format=torch.channels_last)
 
-    def validate(self, read: Reader) -> Score:
-        scores = self._scores(read, self.data.validation)
-        return Score(sum(score.correct for score in scores.values()), sum(score.count for score in scores.values()))
+    def validate(self, engine: Engine) -> Metric:
+        scores = self._scores(engine, self.data.validation)
+        return accuracy(sum(score.correct for score in scores.values()), sum(score.count for score in scores.values()))
 
-    def evaluate(self, read: Reader) -> dict[str, Score]:
-        return self._scores(read, {**self.data.validation, **self.data.tests})
+    def evaluate(self, engine: Engine) -> dict[str, Metric]:
+        return self._scores(engine, {**self.data.validation, **self.data.tests})
 
-    def calibrate(self, read: Reader) -> float:
+    def calibrate(self, engine: Engine) -> float:
         """The threshold of this model: set on validation words."""
-        return self._threshold(self._heard(read, self.data.validation[self.data.calibration]))
+        return self._threshold(self._heard(engine, self.data.validation[self.data.calibration]))
 
-    def example_input(self) -> Tensor:
-        return torch.zeros(1, WINDOW_SAMPLES)
+    def example_inputs(self) -> Tensors:
+        return {"audio": torch.zeros(1, WINDOW_SAMPLES)}
 
     def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
         known = {**OTHER_LICENCES, **{name: data_set.licence for name, data_set in DATA_SETS.items()}}
         licences = {name: known[name] for name in corpora if name in known}
-        threshold, peak = self.calibrate(first_output(engine)), self._peak(engine)
+        threshold, peak = self.calibrate(engine), self._peak(engine)
         return {
             "labels": json.dumps(self.labels),
             "sample_rate": str(SAMPLE_RATE),
@@ -210,23 +245,23 @@ class SpokenWords(Task):
             "licence": "; ".join(f"{name}: {licence}" for name, licence in licences.items()),
         }
 
-    def trial_inputs(self, count: int) -> dict[str, Tensor]:
+    def trial_inputs(self, count: int) -> dict[str, Tensors]:
         """Real ones from the voices that it is validated on, which no quantiser was calibrated with."""
         unheard = torch.cat([clips.audio for clips in self.data.validation.values()])
         spread = torch.linspace(0, len(unheard) - 1, min(count, len(unheard))).long()
-        return {**super().trial_inputs(count), "real": unheard[spread]}
+        return {**super().trial_inputs(count), "real": {"audio": unheard[spread]}}
 
-    def calibration_inputs(self) -> Iterator[Tensor]:
+    def calibration_inputs(self) -> Iterator[Tensors]:
         """Recordings and voices; hiss is typical of nothing."""
         training = self.data.training
         drawn = np.random.default_rng(0).permutation(len(training))[: 4 * READ_BATCH]
         chosen = [index for index in drawn if training.clips[index].corpus != HISS]
         for start in range(0, len(chosen), 64):
-            yield torch.from_numpy(training.centred(chosen[start : start + 64], WINDOW_SAMPLES))
+            yield {"audio": torch.from_numpy(training.centred(chosen[start : start + 64], WINDOW_SAMPLES))}
 
-    def _scores(self, read: Reader, sets: dict[str, HeardClips]) -> dict[str, Score]:
+    def _scores(self, engine: Engine, sets: dict[str, HeardClips]) -> dict[str, Metric]:
         """Of words: whether the best word is right. Of all else: whether the threshold keeps it out."""
-        heard = {name: self._heard(read, clips) for name, clips in sets.items()}
+        heard = {name: self._heard(engine, clips) for name, clips in sets.items()}
         threshold = self._threshold(heard[self.data.calibration])
         scores = {}
         for name, clips in sets.items():
@@ -234,7 +269,7 @@ class SpokenWords(Task):
             words, others = heard[name].only(are_words), heard[name].only(~are_words)
             if are_words.any():
                 right = words.words == self._wanted(clips)[are_words]
-                scores[name] = score_by_speaker(right.tolist(), _only(clips.speakers, are_words))
+                scores[name] = accuracy_by_group(right.tolist(), _only(clips.speakers, are_words))
             if not are_words.all():
                 scores[f"{name}_rejected"] = rejected(others, threshold, _only(clips.speakers, ~are_words))
         return scores
@@ -243,7 +278,7 @@ class SpokenWords(Task):
         clips = self.data.validation[self.data.calibration]
         classes = self._wanted(clips)
         words, classes = clips.audio[classes != self.reject_class], classes[classes != self.reject_class]
-        return middle_peak(words, torch.cat([engine(part)[1] for part in words.split(READ_BATCH)]), classes)
+        return middle_peak(words, in_batches(engine, {"audio": words}, READ_BATCH)["frames"], classes)
 
     def _threshold(self, calibrating: Heard) -> float:
         words = self._wanted(self.data.validation[self.data.calibration]) != self.reject_class
@@ -252,9 +287,8 @@ class SpokenWords(Task):
     def _wanted(self, clips: HeardClips) -> Tensor:
         return torch.tensor([self.class_numbers[label] for label in clips.labels])
 
-    def _heard(self, read: Reader, clips: HeardClips) -> Heard:
-        logits = torch.cat([read(part) for part in clips.audio.split(READ_BATCH)])
-        return best_words(logits, self.reject_class)
+    def _heard(self, engine: Engine, clips: HeardClips) -> Heard:
+        return best_words(in_batches(engine, {"audio": clips.audio}, READ_BATCH)["logits"], self.reject_class)
 
 
 def _only(names: list[str], chosen: Tensor) -> list[str]:
@@ -262,7 +296,7 @@ def _only(names: list[str], chosen: Tensor) -> list[str]:
 
 
 def _strayed(frames: Tensor, as_before: Tensor, lengths: Tensor) -> Tensor:
-    """How far the frames have gone from those of the network that this one was made from; per word, as spelling is."""
+    """KL divergence of the frames from those of the network that this one was made from; per word, as CTC is."""
     now, before = ((one.float() / FRAME_TEMPERATURE).log_softmax(dim=-1) for one in (frames, as_before))
-    doubts = functional.kl_div(now, before, reduction="none", log_target=True).sum(dim=(1, 2))
-    return FRAME_TEMPERATURE**2 * (doubts / lengths.clamp_min(1)).mean()
+    divergence = functional.kl_div(now, before, reduction="none", log_target=True).sum(dim=(1, 2))
+    return FRAME_TEMPERATURE**2 * (divergence / lengths.clamp_min(1)).mean()

@@ -1,22 +1,23 @@
 """Versions side by side: what each costs and how well it does, and which of them should ship."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from dwindle.export.measure import Latency, file_size, latencies, open_session, session_reader
+from dwindle.engine import Tensors, onnx_engine, open_session
+from dwindle.export.measure import Latency, file_size, latencies
 from dwindle.files import sha256_of
 from dwindle.machine import processor
-from dwindle.metrics import Score
+from dwindle.metrics import SHARE, Metric
+from dwindle.task import Budget, Task
 
-LARGEST_LOSS = 0.003  # of accuracy against the model that was quantised
-LARGEST_BYTES = 128_000
-SLOWEST = 0.92  # times as fast as the float file; a file and its twin differ by up to 7% in one run
 RUNTIME, PYTORCH = "onnxruntime", "pytorch"  # one thread each
+SHIPPED = "model_int8.onnx"  # the file whose size the budget bounds
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Measured:
     """A version with everything that a row of results.json says of it."""
 
     version: Version
-    validation: Score
-    scores: dict[str, Score]
+    validation: Metric
+    scores: dict[str, Metric]
     bytes: int
     bytes_gzipped: int
     latency: dict[str, Latency]
@@ -74,32 +75,32 @@ class Measured:
         }
 
 
-def measured(versions: Sequence[Version], task: Any, rounds: int) -> list[Measured]:
+def measured(versions: Sequence[Version], task: Task, rounds: int) -> list[Measured]:
     """Judge every version by its file, and time all of them in turns on one thread."""
-    example = next(iter(task.calibration_inputs()))[:1]
+    example = {name: tensor[:1] for name, tensor in task.trial_inputs(1)["real"].items()}
     sessions = {version.name: open_session(version.onnx_path) for version in versions}
     timed = [version for version in versions if version.timed]
     taken = _timed(timed, sessions, example, rounds)
     found = []
     for version in versions:
-        read, size = session_reader(sessions[version.name]), file_size(version.onnx_path)
-        latency = {engine: taken[engine, version.name] for engine, name in taken if name == version.name}
-        scores = task.evaluate(read)
-        found.append(Measured(version, task.validate(read), scores, size.bytes, size.bytes_gzipped, latency))
+        engine, size = onnx_engine(sessions[version.name]), file_size(version.onnx_path)
+        latency = {runtime: taken[runtime, name] for runtime, name in taken if name == version.name}
+        scores = task.evaluate(engine)
+        found.append(Measured(version, task.validate(engine), scores, size.bytes, size.bytes_gzipped, latency))
     return found
 
 
 def _timed(
-    versions: Sequence[Version], sessions: dict[str, Any], example: Tensor, rounds: int
+    versions: Sequence[Version], sessions: dict[str, Any], example: Tensors, rounds: int
 ) -> dict[tuple[str, str], Latency]:
-    feed = {sessions[versions[0].name].get_inputs()[0].name: example.numpy()}
+    feed = {name: tensor.numpy() for name, tensor in example.items()}
     calls: dict[tuple[str, str], Any] = {
         (RUNTIME, name): lambda session=sessions[name]: session.run(None, feed)
         for name in (one.name for one in versions)
     }
     for version in versions:
         if version.network is not None:
-            calls[PYTORCH, version.name] = lambda network=version.network: network(example)
+            calls[PYTORCH, version.name] = lambda network=version.network: network(*example.values())
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -109,23 +110,27 @@ def _timed(
         torch.set_num_threads(threads)
 
 
-def chosen(candidates: Sequence[Measured], parent: Measured) -> tuple[Measured, str]:
-    """The quantised version to ship, by validation accuracy, bytes and latency, and the reason in words."""
+def chosen(candidates: Sequence[Measured], parent: Measured, budget: Budget) -> tuple[Measured, str]:
+    """The quantised version to ship, by its primary metric, bytes and latency, and the reason in words."""
+    most_bytes = budget.bytes.get(SHIPPED, math.inf)
 
     def faults(one: Measured) -> list[str]:
-        loss, speed = parent.validation.share - one.validation.share, one.speed_against(parent)
+        loss, speed = parent.validation.gain_over(one.validation), one.speed_against(parent)
         return [
-            *([f"{100 * loss:.2f} points behind {parent.name}"] if loss > LARGEST_LOSS else []),
-            *([f"{one.bytes:,} bytes"] if one.bytes > LARGEST_BYTES else []),
-            *([f"{1 / speed:.2f} times as slow as float"] if speed < SLOWEST else []),
+            *([f"{in_unit(loss, one.validation)} behind {parent.name}"] if loss > budget.loss else []),
+            *([f"{one.bytes:,} bytes"] if one.bytes > most_bytes else []),
+            *([f"{1 / speed:.2f} times as slow as float"] if speed < budget.slowest else []),
         ]
 
-    ranked = sorted(candidates, key=lambda one: (len(faults(one)), -one.validation.correct, one.bytes))
+    def rank(one: Measured) -> tuple[int, float, int]:
+        return len(faults(one)), parent.validation.gain_over(one.validation), one.bytes
+
+    ranked = sorted(candidates, key=rank)
     best = ranked[0]
     speed = best.speed_against(parent)
     reason = (
-        f"{best.name}: validation {100 * best.validation.share:.2f}% ({parent.name} in float "
-        f"{100 * parent.validation.share:.2f}%), {speed:.2f} times as fast as float"
+        f"{best.name}: validation {best.validation.short} ({parent.name} in float {parent.validation.short}), "
+        f"{speed:.2f} times as fast as float"
     )
     if found := faults(best):
         reason += f"; no version meets every bound, and this one misses: {', '.join(found)}"
@@ -133,13 +138,20 @@ def chosen(candidates: Sequence[Measured], parent: Measured) -> tuple[Measured, 
     return best, reason + (f"; passed over: {'; '.join(passed_over)}" if passed_over else "")
 
 
-def largest_loss(one: Measured, parent: Measured) -> tuple[float, str]:
-    """The largest fall of a share on any data set, and that set's name."""
-    return max((parent.scores[name].share - score.share, name) for name, score in one.scores.items())
+def in_unit(difference: float, metric: Metric) -> str:
+    """A difference of two metrics as people say it: shares in percentage points."""
+    return f"{100 * difference:.2f} points" if metric.unit == SHARE else f"{difference:.4f} {metric.unit}"
+
+
+def largest_loss(one: Measured, parent: Measured) -> tuple[str, str]:
+    """The largest loss on any data set, in words, and that set's name."""
+    losses = {name: parent.scores[name].gain_over(score) for name, score in one.scores.items()}
+    name = max(losses, key=losses.__getitem__)
+    return in_unit(losses[name], one.scores[name]), name
 
 
 def table(rows: Sequence[Measured]) -> str:
-    """Two tables, costs and shares, a line for each version."""
+    """Two tables, costs and scores, a line for each version."""
     width = max(len(row.name) for row in rows) + 2
     costs = [f"{'':<{width}}{'parameters':>11}{'non-zero':>10}{'bytes':>9}{'gzipped':>9}{'M mult-add':>11}"
              f"{'PyTorch ms (p95)':>19}{'ONNX Runtime ms (p95)':>23}"]  # fmt: skip
@@ -161,9 +173,13 @@ def table(rows: Sequence[Measured]) -> str:
         for line in range(height)
     ]
     for row in rows:
-        cells = "".join(f"{100 * row.scores[name].share:>{columns[name] - 1}.2f}%" for name in sets)
+        cells = "".join(f"{_cell(row.scores[name]):>{columns[name]}}" for name in sets)
         shares.append(f"{row.name:<{width}}{cells}")
     return "\n".join([*costs, "", *shares])
+
+
+def _cell(metric: Metric) -> str:
+    return f"{100 * metric.value:.2f}%" if metric.unit == SHARE else f"{metric.value:.4f}"
 
 
 def _times(row: Measured, engine: str) -> str:

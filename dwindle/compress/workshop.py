@@ -1,6 +1,5 @@
 """What techniques work with: a task's data, a teacher that helps, and a folder for the files that are made."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,13 @@ from accelerate import Accelerator
 from torch import nn
 
 from dwindle.checkpoint import load_safely
+from dwindle.compress.compare import Version
 from dwindle.export import measure
-from dwindle.export.compare import Version
+from dwindle.export.formats import to_onnx
+from dwindle.task import Task
 from dwindle.train.distillation import KnowledgeDistillationLoss
-from dwindle.train.trainer import Recipe, Trainer, fingerprint
+from dwindle.train.recipe import Recipe
+from dwindle.train.trainer import Trainer, fingerprint
 
 WEIGHT_AVERAGING = 0.98  # fine-tuning is short: a longer memory would hold on to where it started
 
@@ -21,9 +23,8 @@ WEIGHT_AVERAGING = 0.98  # fine-tuning is short: a longer memory would hold on t
 class Workshop:
     """One task's data, teacher and tools; every technique gets it beside the model."""
 
-    task: Any  # answers as tasks do
+    task: Task
     folder: Path
-    write_onnx: Callable[[nn.Module, Path], None]
     loss: KnowledgeDistillationLoss
     teacher: nn.Module | None
     parent: nn.Module | None  # as it was before anything was taken from it; every version is to answer like it
@@ -46,6 +47,11 @@ class Workshop:
             "temperature": self.loss.temperature,
             "alpha": self.loss.alpha,
         }
+
+    def write_onnx(self, network: nn.Module, path: Path) -> None:
+        """The network as a file, which says what task it is of."""
+        exported, example = self.task.exported(network), self.task.example_inputs()
+        to_onnx(exported, example, path, self.task.inputs, self.task.outputs, {"task": self.task.name})
 
     def fine_tune(self, network: nn.Module, name: str, epochs: int, rate_share: float = 1.0) -> None:
         """Train the network a little more; its weights are then the best of these epochs. A kill costs one epoch."""
@@ -96,7 +102,7 @@ class Workshop:
             network,
             measure.parameters(network),
             measure.nonzeros(network),
-            measure.multiply_adds(network, self.task.example_input()),
+            measure.multiply_adds(network, self.task.example_inputs()),
             timed,
             note,
         )
