@@ -47,7 +47,7 @@ def exported(student, tmp_path) -> Path:
     metadata = {"labels": json.dumps(LABELS), "sample_rate": SAMPLE_RATE, "window_samples": WINDOW_SAMPLES}
     to_onnx(
         student,
-        torch.zeros(1, WINDOW_SAMPLES),
+        {"audio": torch.zeros(1, WINDOW_SAMPLES)},
         tmp_path / "model.onnx",
         {"audio": {0: "batch", 1: "samples"}},
         {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}},

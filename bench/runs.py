@@ -30,5 +30,5 @@ def judged(path: Path) -> dict[str, Any]:
     """A student's scores as they are counted today, which may not be how they were when it was trained."""
     student = load_checkpoint(path)
     task = open_task(student.task, options_of(student.task), student)
-    scores = task.evaluate(torch_engine(task.restored(student, path), task.inputs, task.outputs))
+    scores = task.evaluate(torch_engine(task.restored(student, path).eval(), task.inputs, task.outputs))
     return {name: score.as_row() for name, score in scores.items()}

@@ -19,12 +19,10 @@ Engine = Callable[[Mapping[str, Tensor]], Tensors]
 def torch_engine(
     model: nn.Module, inputs: Iterable[str], outputs: Iterable[str], device: torch.device | str = "cpu"
 ) -> Engine:
-    """Any torch module, TorchScript and exported programs included, which takes and gives tensors in this order."""
+    """Any torch module in evaluation mode, TorchScript and exported programs included; tensors in this order."""
     inputs, outputs = tuple(inputs), tuple(outputs)
 
     def run(feed: Mapping[str, Tensor]) -> Tensors:
-        if isinstance(model, nn.Module) and model.training:
-            model.eval()
         with torch.inference_mode():
             given = model(*(feed[name].to(device) for name in inputs))
         given = given if isinstance(given, tuple | list) else (given,)

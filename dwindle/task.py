@@ -186,7 +186,7 @@ class PlainTask:
         batches = list(self.calibration_inputs())
         real = {name: torch.cat([batch[name] for batch in batches])[:count] for name in self.inputs}
         generator = torch.Generator().manual_seed(count)
-        return {"real": real, "random": {name: _random_like(tensor, generator) for name, tensor in real.items()}}
+        return {"real": real, "random": {name: _random_like(tensor, count, generator) for name, tensor in real.items()}}
 
 
 def first_output(outputs: Tensor | Sequence[Tensor]) -> Tensor:
@@ -216,7 +216,8 @@ def artifacts_of(name: str) -> str:
     return "artifacts" if name == DEFAULT_TASK else f"artifacts/{name}"
 
 
-def _random_like(real: Tensor, generator: torch.Generator) -> Tensor:
+def _random_like(real: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    shape = (count, *real.shape[1:])
     if real.is_floating_point():
-        return torch.randn(real.shape, generator=generator) * real.std()
-    return torch.randint(int(real.max()) + 1, real.shape, generator=generator, dtype=real.dtype)
+        return torch.randn(shape, generator=generator) * real.std()
+    return torch.randint(int(real.max()) + 1, shape, generator=generator, dtype=real.dtype)

@@ -1,7 +1,7 @@
 """Pruning: zeros counted, masks kept and removed, channels really gone, and nothing lost when it is interrupted."""
 
 import copy
-from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -15,6 +15,7 @@ from dwindle.compress.prune_channels import narrowed, without_channels
 from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError
 from dwindle.export.measure import learnt_multiply_adds, nonzeros, parameters
+from dwindle.task import PlainTask
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.train.distillation import KnowledgeDistillationLoss
 from prune_and_quantize import MagnitudePruner
@@ -52,6 +53,20 @@ def test_the_smallest_weights_of_the_whole_network_go_first():
     assert before[after == 0].abs().max() <= before[after != 0].abs().min()
 
 
+class Pictures(PlainTask):
+    """What a workshop asks of a task when nothing is trained."""
+
+    name = "pictures"
+    inputs: ClassVar = {"image": {0: "batch"}}
+    outputs: ClassVar = {"logits": {0: "batch"}}
+
+    def example_inputs(self):
+        return {"image": torch.zeros(1, 1, 8, 8)}
+
+    def training_data(self):
+        return "none"
+
+
 class Untrained(Workshop):
     """A workshop whose fine-tuning only notes that it was asked for, and may be stopped."""
 
@@ -65,13 +80,12 @@ class Untrained(Workshop):
 
 def test_a_resumed_sweep_still_has_every_level(tmp_path):
     """Levels from before the stop had no row in the results."""
-    task = SimpleNamespace(example_input=lambda: torch.zeros(1, 1, 8, 8), training_data=lambda: "none")
     rest = {"loss": KnowledgeDistillationLoss(), "accelerator": None, "batch_size": 1, "seed": 0}
     levels: list[Version] = []
 
     def sweep(resume: bool, rate: float = 0.1, **helpers: nn.Module) -> None:
         shared = {"teacher": None, "parent": None, "resume": resume, "learning_rate": rate, **rest, **helpers}
-        workshop = Untrained(task, tmp_path, lambda network, path: None, **shared)
+        workshop = Untrained(Pictures(), tmp_path, **shared)
         levels.clear()
         (tmp_path / "trained").unlink(missing_ok=True)
         prune_in_steps(small_network(), workshop, "sweep", 0.8, [1] * 4, at_each_step=levels.append)
@@ -161,7 +175,7 @@ def test_channels_that_carry_nothing_are_the_ones_that_go():
                 if module.in_channels == 16 and module.groups == 1:
                     module.weight[:, silent] = 0
     narrow = SpeechNet(classes=4, channels=8, stem_channels=8, blocks=2)
-    cut = without_channels(wide, narrow, torch.zeros(1, 8000)).eval()
+    cut = without_channels(wide, narrow, {"audio": torch.zeros(1, 8000)}).eval()
     audio = torch.randn(2, 8000)
     for ours, theirs in zip(cut(audio), wide(audio), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
@@ -171,7 +185,7 @@ def test_channels_that_carry_nothing_are_the_ones_that_go():
 def test_a_network_cut_by_the_default_share_does_half_the_work():
     wide = SpeechNet(classes=11)
     narrow = SpeechNet(**narrowed({"classes": 11, "channels": 80, "stem_channels": 16, "blocks": 4}, 0.3))
-    cut = without_channels(wide, narrow, torch.zeros(1, 8000))
-    work = [learnt_multiply_adds(model, torch.zeros(1, 8000)) for model in (wide, cut)]
+    cut = without_channels(wide, narrow, {"audio": torch.zeros(1, 8000)})
+    work = [learnt_multiply_adds(model, {"audio": torch.zeros(1, 8000)}) for model in (wide, cut)]
     assert work[0] / work[1] >= 2
     assert all(layer.weight.abs().sum() > 0 for layer in cut.modules() if isinstance(layer, nn.Conv2d))

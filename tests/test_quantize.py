@@ -13,7 +13,7 @@ from dwindle.compress.prune import hold_zeros, sparsity, without_masks
 from dwindle.compress.qdq import store_trained_scales
 from dwindle.compress.quantize_static import quantize_static
 from dwindle.compress.quantize_weights import int8_levels, store_as_float16, store_as_int8
-from dwindle.engine import open_session
+from dwindle.engine import Tensors, open_session
 from dwindle.errors import UserError
 from dwindle.export.formats import to_onnx
 from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
@@ -41,12 +41,15 @@ def audio(count: int, seed: int | None = None) -> Tensor:
     return 0.1 * torch.randn(count, 8000, generator=generator)
 
 
-def calibration() -> list[Tensor]:
-    return [audio(8, seed) for seed in range(4)]
+EXAMPLE = {"audio": torch.zeros(1, 8000)}
+
+
+def calibration() -> list[Tensors]:
+    return [{"audio": audio(8, seed)} for seed in range(4)]
 
 
 def exported(model: nn.Module, path: Path) -> Path:
-    to_onnx(model, torch.zeros(1, 8000), path, INPUTS, OUTPUTS, SAYS)
+    to_onnx(model, EXAMPLE, path, INPUTS, OUTPUTS, SAYS)
     return path
 
 
@@ -97,9 +100,9 @@ def test_the_static_file_takes_any_length_and_batch(float_path, tmp_path):
     ("batches", "complaint"),
     [
         ([], "empty"),
-        ([torch.zeros(0, 8000)], "empty"),
-        ([torch.zeros(4, 8000)], "silent"),
-        ([torch.full((4, 8000), torch.nan)], "not finite"),
+        ([{"audio": torch.zeros(0, 8000)}], "empty"),
+        ([{"audio": torch.zeros(4, 8000)}], "silent"),
+        ([{"audio": torch.full((4, 8000), torch.nan)}], "not finite"),
     ],
 )
 def test_a_calibration_set_that_teaches_nothing_is_refused(network, float_path, tmp_path, batches, complaint):
@@ -167,7 +170,7 @@ def test_training_with_rounding_gives_a_file_with_just_those_scales(network, tmp
         model(audio(4, seed))[0].square().mean().backward()
         optimizer.step()
     zeros = sparsity(model)
-    without_masks(model).freeze(torch.zeros(1, 8000))
+    without_masks(model).freeze(EXAMPLE)
     assert sparsity(model) == zeros > 0.02
     path = exported(model, tmp_path / "qat.onnx")
     store_trained_scales(path)

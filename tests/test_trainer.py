@@ -90,7 +90,7 @@ def test_it_learns_keeps_the_best_and_says_so(tmp_path, capsys):
     assert rows[-1]["loss"] < 0.6 * rows[0]["loss"]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 25
-    assert "epoch     1/25  loss" in lines[0]
+    assert "epoch   1/25  loss" in lines[0]
     assert "left" in lines[0]
 
 

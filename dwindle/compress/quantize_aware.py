@@ -45,8 +45,8 @@ ACTIVATIONS = quantization.FakeQuantize.with_args(
 )
 WEIGHTS = quantization.FakeQuantize.with_args(
     observer=quantization.MovingAveragePerChannelMinMaxObserver,
-    quant_min=-128,
-    quant_max=127,
+    quant_min=-64,  # 7 bits, as in quantize_static
+    quant_max=63,
     dtype=torch.qint8,
     qscheme=torch.per_channel_symmetric,
     averaging_constant=1.0,  # the scale of a weight is that of the weight as it is now
@@ -59,9 +59,12 @@ class QuantizedModel(nn.Module):
     Ranges of activations are learnt while it trains, starting from the calibration set where one is given.
     """
 
-    def __init__(self, model: nn.Module, calibration: Iterable[Tensors] | None = None) -> None:
+    def __init__(self, model: nn.Module, calibration: Iterable[Tensors | Tensor] | None = None) -> None:
         super().__init__()
-        batches = None if calibration is None else checked_calibration(calibration)
+        batches = None
+        if calibration is not None:  # a bare tensor is the only input of a model that has one
+            named = (batch if isinstance(batch, dict) else {"input": batch} for batch in calibration)
+            batches = checked_calibration(named)
         with _without_warnings():
             fused = folded(model)
             settings = quantization.QConfigMapping().set_global(None)

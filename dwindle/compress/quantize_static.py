@@ -60,6 +60,7 @@ def quantize_static(
             per_channel=True,
             activation_type=QuantType.QInt8 if signed_activations else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            reduce_range=True,  # 7-bit weights: without VNNI the sums of two 8-bit products overflow 16 bits
             nodes_to_quantize=[node.name for node in model.graph.node if node.output[0] in chosen],
             op_types_to_quantize=sorted({node.op_type for node in model.graph.node if node.output[0] in chosen}),
             calibrate_method=CalibrationMethod.MinMax,

@@ -101,7 +101,7 @@ class Trainer:
 
     def engine(self, model: nn.Module) -> Engine:
         """A model of this task as whatever judges it sees it."""
-        return torch_engine(model, self.task.inputs, self.task.outputs, self.accelerator.device)
+        return torch_engine(model.eval(), self.task.inputs, self.task.outputs, self.accelerator.device)
 
     def _until_next_evaluation(self) -> dict[str, Any]:
         """Train to the end of the epoch or for so many steps, whichever comes first, and evaluate."""
@@ -181,7 +181,7 @@ class Trainer:
     def _report(self, row: dict[str, Any]) -> None:
         score, left = Metric(**row["validation"]), row["seconds_left"]
         print(
-            f"{self.name:>8} epoch {row['step'] / self.steps_per_epoch:>5.4g}/{self.recipe.epochs}  "
+            f"{self.name:>8} epoch {row['step'] / self.steps_per_epoch:>3.4g}/{self.recipe.epochs}  "
             f"loss {row['loss']:.4f}  validation {score.short} (best {self.best.short if self.best else '-'})  "
             f"{row['examples_per_second']:>5} examples/s  {left // 60:>3}:{left % 60:02d} left",
             flush=True,
