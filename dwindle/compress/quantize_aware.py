@@ -43,10 +43,20 @@ ACTIVATIONS = quantization.FakeQuantize.with_args(
     dtype=torch.quint8,
     averaging_constant=AVERAGING,
 )
+
+
+class SevenBits(quantization.MovingAveragePerChannelMinMaxObserver):
+    """Twice the step of eight bits, as quantize_static has it; exporters know no range but that of eight."""
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        scales, zero_points = super().calculate_qparams()
+        return 2 * scales, zero_points
+
+
 WEIGHTS = quantization.FakeQuantize.with_args(
-    observer=quantization.MovingAveragePerChannelMinMaxObserver,
-    quant_min=-64,  # 7 bits, as in quantize_static
-    quant_max=63,
+    observer=SevenBits,
+    quant_min=-128,
+    quant_max=127,
     dtype=torch.qint8,
     qscheme=torch.per_channel_symmetric,
     averaging_constant=1.0,  # the scale of a weight is that of the weight as it is now

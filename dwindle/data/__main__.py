@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dwindle import errors
-from dwindle.data.source import DATA_SETS
 from dwindle.cli import FlagParser
 from dwindle.data import VARIABLE, data_directory, fetch_command, require
+from dwindle.data.source import DATA_SETS
 
 
 def main(arguments: list[str] | None = None) -> int:

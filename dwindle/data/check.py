@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from dwindle.infer.speech import SAMPLE_RATE
-from dwindle.tasks.speech import corpora
-from dwindle.infer.speech.sound_file import read_audio
 from dwindle.data.source import FSDD, MNIST, SST2_ROWS
-from dwindle.machine import usable_cores
 from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
+from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.sound_file import read_audio
+from dwindle.machine import usable_cores
+from dwindle.tasks.speech import corpora
 
 FILES_PER_JOB = 32
 NAMES_SHOWN = 3

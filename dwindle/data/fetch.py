@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from dwindle.data.unpack import unpack
 from dwindle.data.source import DataSet, Source
+from dwindle.data.unpack import unpack
 from dwindle.errors import UserError, describe_os_error
 from dwindle.files import sha256_of
 
