@@ -1,196 +1,59 @@
-"""Stage 4: listen. Sound in, digits out, with nothing but the runtime requirements.
+"""Stage 4: ask a model. It listens, looks, reads or writes, as its file says, with the runtime requirements alone.
 
-python infer.py clip.wav other.flac folder/          what is said in them
-python infer.py --mic                                live; Ctrl-C ends it
-arecord -f S16_LE -r 16000 | python infer.py -       live, from a pipe
-python infer.py --stream file.wav                    a file down the live path, as fast as it goes
-python infer.py --isolated --evaluate manifest.csv   how good the answers are
+python infer.py clip.wav folder/                               spoken digits, in files
+python infer.py --mic                                          live; Ctrl-C ends it
+python infer.py --task handwritten_digits picture.png          digits in pictures
+python infer.py --task sentiment "a gripping film"             how a text feels
+python infer.py --task language_model --prompt "ROMEO:"        goes on writing
+python infer.py --task sentiment --help                        the flags of a task
 """
 
-import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
+import dwindle.errors  # noqa: F401 - first of all: Ctrl-C during the imports is one line
 
 # isort: split
 import argparse
-import json
-import os
 import sys
-from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from tqdm import tqdm
-
-from dwindle.cli import FlagParser, positive_int
-from dwindle.errors import UserError, quiet_sound_libraries, run
-from dwindle.infer.speech.display import Display
-from dwindle.infer.speech.evaluate import as_table, read_manifest, score
-from dwindle.infer.speech.file_listener import Settings, answers, error_row, native_blocks
+from dwindle import __version__
+from dwindle.cli import FlagParser, nonempty, positive_int
+from dwindle.errors import run
+from dwindle.infer.model_file import DEFAULT_TASK, SENSES, released_model, sense_of
 from dwindle.infer.speech.listener import RealTimeInference
-from dwindle.infer.speech.live import listen
-from dwindle.infer.speech.microphone import Microphone, input_devices
-from dwindle.infer.speech.model import RUNNING_THRESHOLD, Recogniser
 from dwindle.infer.speech.processor import AudioProcessor
-from dwindle.infer.speech.sound_file import sound_files
-from dwindle.infer.speech.sources import Player, pcm_blocks, pcm_rate
-from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
+from dwindle.infer.speech.vad import VoiceActivityDetector
 
 __all__ = ["AudioProcessor", "RealTimeInference", "VoiceActivityDetector"]
-DEFAULT_MODEL = Path(__file__).parent / "artifacts" / "model_int8.onnx"
 
 
-def recognise(settings: Settings, inputs: Sequence[str], workers: int, as_json: bool) -> int:
-    """Files and folders, one line each; 1 when any of them failed."""
-    paths, failed = [], 0
-    for name in inputs:
-        is_folder = os.path.isdir(name)  # noqa: PTH112 - Path's own raises where a name is too long
-        try:
-            found = [str(path) for path in sound_files(Path(name))] if is_folder else [name]
-            if not found:
-                raise UserError("no sound files in this folder")
-            paths += found
-        except (UserError, OSError) as error:
-            failed += 1
-            print_row(error_row(name, error), as_json)
-    for row in answers(settings, paths, workers):
-        failed += "error" in row
-        with tqdm.external_write_mode():  # the bar steps aside
-            print_row(row, as_json)
-    return 1 if failed else 0
-
-
-def print_row(row: dict[str, Any], as_json: bool) -> None:
-    """One file's answer, for a program or for a person."""
-    if as_json:
-        print(json.dumps(row), flush=True)
-    elif "error" in row:
-        print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
-    else:
-        words = "  ".join(
-            f"{d['digit']} {d['confidence']:.2f} ({d['start']:.2f}-{d['end']:.2f} s)" for d in row["digits"]
-        )
-        print(f"{row['file']}:  {row['text'] or 'no known word'}   {words}   {row['latency_ms']:.0f} ms", flush=True)
-
-
-def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) -> int:
-    """How good the answers are, corpus by corpus."""
-    entries = read_manifest(manifest, Recogniser(settings.model, settings.threshold).words)
-    rows = list(answers(settings, [str(entry.path) for entry in entries], workers))
-    failed = [row for row in rows if "error" in row]
-    for row in failed:
-        print(f"{row['file']}: {row['error']}", file=sys.stderr)
-    usable = [(entry, row) for entry, row in zip(entries, rows, strict=True) if "error" not in row]
-    heard = [[digit["digit"] for digit in row["digits"]] for _, row in usable]
-    report = score([entry for entry, _ in usable], heard, settings.isolated)
-    print(
-        json.dumps({"files_failed": len(failed), "errors": failed, "corpora": report}) if as_json else as_table(report)
-    )
-    return 1 if failed else 0
-
-
-def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
-    """The model is loaded first, so that no sound waits for it; then sound is opened, and words come."""
-    recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
-    inference = RealTimeInference(recogniser, VoiceActivityDetector(settings.vad, recogniser.sample_rate))
-    display = Display(arguments.json, asks_for_sound=not arguments.stream)
-    if arguments.stream:
-        blocks, rate = native_blocks(arguments.stream)
-        try:
-            interrupted = listen(Player(blocks, rate, arguments.realtime), inference, display)
-        except BrokenPipeError:
-            raise
-        except (UserError, OSError) as error:
-            print_row(error_row(arguments.stream, error), arguments.json)
-            return 1
-        if interrupted:  # sound that has no end is ended so; a file has one, and was not heard to it
-            raise KeyboardInterrupt
-    elif arguments.inputs == ["-"]:
-        if sys.stdin is None:
-            raise UserError("standard input is closed: arecord -f S16_LE -r 16000 | python infer.py -")
-        rate, blocks = pcm_blocks(sys.stdin.buffer, arguments.rate or 16_000)
-        listen(Player(blocks, rate), inference, display)
-    else:
-        with Microphone(arguments.device) as microphone:
-            display.note(f"listening to {microphone.device.name!r} at {microphone.rate} Hz; Ctrl-C ends it")
-            listen(microphone, inference, display)
-    return 0
-
-
-def list_devices() -> None:
-    """The microphones that --device takes, by number or by part of a name."""
-    for device in input_devices():
-        mark = "*" if device.is_default else " "
-        print(f"{mark} {device.index:3}  {device.rate:6} Hz  {device.channels:3} channels  {device.name}")
-
-
-def main() -> int | None:
-    arguments = parsed_arguments()
-    with quiet_sound_libraries():
-        return act(arguments)
-
-
-def act(arguments: argparse.Namespace) -> int | None:
-    if arguments.list_devices:
-        return list_devices()
-    settings = Settings(arguments.model, arguments.threshold, arguments.threads, arguments.vad, arguments.isolated)
-    if arguments.evaluate:
-        return evaluate(settings, arguments.evaluate, arguments.workers, arguments.json)
-    if arguments.mic or arguments.stream or arguments.inputs == ["-"]:
-        return hear_live(settings, arguments)
-    return recognise(settings, arguments.inputs, arguments.workers, arguments.json)
-
-
-def parsed_arguments() -> argparse.Namespace:
-    parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("inputs", nargs="*", help="sound files and folders; - reads 16-bit PCM from standard input")
-    ways = parser.add_argument_group("other ways in")
-    ways.add_argument("--mic", action="store_true", help="listen to a microphone")
-    ways.add_argument("--stream", metavar="FILE", help="play a file down the live path, against a virtual clock")
-    ways.add_argument(
-        "--evaluate", type=Path, metavar="CSV", help="score the recordings of a manifest: path,label,corpus"
-    )
-    ways.add_argument("--list_devices", action="store_true", help="show the microphones")
-    live = parser.add_argument_group("live sound")
-    live.add_argument("--device", help="microphone: its number or part of its name")
-    live.add_argument("--realtime", action="store_true", help="with --stream: at the speed of a clock on the wall")
-    live.add_argument("--rate", type=pcm_rate, help="of raw PCM without a header (default 16000 Hz)")
-    deciding = parser.add_argument_group("deciding")
-    deciding.add_argument("--isolated", action="store_true", help="one answer per clip: a digit, or none")
-    deciding.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="an exported ONNX file")
-    deciding.add_argument(
-        "--threshold",
-        type=float,
-        help=f"confidence from which a word counts ({RUNNING_THRESHOLD:g}, a lone digit's in longer sound is higher; "
-        "--isolated: the model's own)",
-    )
-    deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
-    running = parser.add_argument_group("running")
-    running.add_argument(
-        "--json",
-        action="store_true",
-        help="one JSON object per file, or per word of a live stream (its end: so far, where it still sounds on)",
-    )
-    running.add_argument("--threads", type=positive_int, default=1, help="of the network, per process (default 1)")
-    running.add_argument("--workers", type=positive_int, default=1, help="processes that share the files (default 1)")
+def main() -> int:
+    """Read what the chosen model's file says that it does, and hand over to what does it."""
+    asked, _ = parser_of_all(add_help=False).parse_known_args(_without_help(sys.argv[1:]))
+    path = Path(asked.model) if asked.model else released_model(asked.task)
+    sense = import_module(SENSES[sense_of(path)])
+    parser = parser_of_all(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sense.add_options(parser)
     arguments = parser.parse_args()
-    chosen = [arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.inputs]
-    if sum(map(bool, chosen)) != 1:
-        parser.error("name sound files or give one of --mic, --stream, --evaluate, --list_devices: one thing at a time")
-    if "-" in arguments.inputs and len(arguments.inputs) > 1:
-        parser.error("- stands alone")
-    if arguments.device and not arguments.mic:
-        parser.error("--device goes with --mic")
-    if "" in arguments.inputs:
-        parser.error("one of the names is empty")
-    if arguments.rate and arguments.inputs != ["-"]:
-        parser.error("--rate goes with -")
-    if arguments.realtime and not arguments.stream:
-        parser.error("--realtime goes with --stream")
-    is_live = arguments.mic or arguments.stream or arguments.inputs == ["-"]
-    if arguments.isolated and is_live:
-        parser.error("--isolated is for files: live sound has no clips")
-    if arguments.workers > 1 and is_live:
-        parser.error("--workers is for files: live sound is one stream")
-    return arguments
+    arguments.model = path
+    return sense.run(arguments)
+
+
+def parser_of_all(**how) -> FlagParser:
+    """The flags that every task has."""
+    parser = FlagParser(allow_abbrev=False, **how)
+    common = parser.add_argument_group("every task")
+    common.add_argument("--task", type=nonempty, default=DEFAULT_TASK, help=f"whose model to take ({DEFAULT_TASK})")
+    common.add_argument("--model", type=nonempty, metavar="FILE", help="an exported ONNX file instead")
+    common.add_argument("--json", action="store_true", help="one JSON object per answer, for a program to read")
+    common.add_argument("--threads", type=positive_int, default=1, help="of the network, per process (default 1)")
+    common.add_argument("--version", action="version", version=f"dwindle {__version__}")
+    return parser
+
+
+def _without_help(argv: list[str]) -> list[str]:
+    """Help is given once the task is known."""
+    return [word for word in argv if word not in ("-h", "--help")]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from dwindle.data.source import FSDD, MNIST, SST2_ROWS
 from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
 from dwindle.infer.speech import SAMPLE_RATE
-from dwindle.infer.speech.sound_file import read_audio
+from dwindle.infer.speech.sound_file import read_audio, sound_files
 from dwindle.machine import usable_cores
 from dwindle.tasks.speech import corpora
 

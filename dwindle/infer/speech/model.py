@@ -8,15 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from dwindle.errors import UsageError, UserError
+from dwindle.errors import UsageError
+from dwindle.infer.model_file import ModelError, open_session
 from dwindle.infer.speech import REJECT
 
 SPACED_FRAMES = 8  # between which the spacing of frames is measured
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
-
-
-class ModelError(UserError):
-    """A model file that cannot be used; says which and why."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Recogniser:
 
     def __init__(self, path: str | os.PathLike, threshold: float | None = None, threads: int = 1):
         self.path = Path(path)
-        self._session = _open_session(self.path, threads)
+        self._session = _checked_session(self.path, threads)
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.labels: list[str] = _labels(self.path, metadata)
         self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
@@ -114,20 +111,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
-def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise ModelError(f"{path}: no such model file: name one with --model, or make one with export_models.py")
-    if not os.access(path, os.R_OK):
-        raise ModelError(f"{path}: no permission to read it")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = min(threads, os.cpu_count() or 1)
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # the one line below says it better
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # many short runs: leave the cores alone
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has no common base class for its errors
-        raise ModelError(f"{path}: not an ONNX model that can be read: export it again") from error
+def _checked_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    session = open_session(path, threads)
     inputs = [(node.name, node.type, len(node.shape)) for node in session.get_inputs()]
     outputs = [node.name for node in session.get_outputs()]
     if inputs != [("audio", "tensor(float)", 2)] or outputs[:2] != ["logits", "frames"]:
@@ -143,7 +128,7 @@ def _labels(path: Path, metadata: dict[str, str]) -> list[str]:
         labels = json.loads(metadata["labels"])
     except KeyError:
         raise ModelError(f"{path}: carries no labels in its metadata: make it with export_models.py") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         labels = None
     if not isinstance(labels, list) or not all(isinstance(label, str) and label for label in labels):
         raise ModelError(f"{path}: its labels are not a JSON list of words: export it again")

@@ -1,0 +1,190 @@
+"""Listen: digits, or a person's own words, from files, a microphone or a pipe.
+
+python infer.py clip.wav other.flac folder/          what is said in them
+python infer.py --mic                                live; Ctrl-C ends it
+arecord -f S16_LE -r 16000 | python infer.py -       live, from a pipe
+python infer.py --stream file.wav                    a file down the live path, as fast as it goes
+python infer.py --isolated --evaluate manifest.csv   how good the answers are
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from dwindle.cli import positive_int
+from dwindle.errors import UsageError, UserError, quiet_sound_libraries
+from dwindle.infer.speech.display import Display
+from dwindle.infer.speech.evaluate import as_table, read_manifest, score
+from dwindle.infer.speech.file_listener import FileListener, Settings, answers, error_row, native_blocks
+from dwindle.infer.speech.listener import RealTimeInference
+from dwindle.infer.speech.live import listen
+from dwindle.infer.speech.microphone import Microphone, input_devices
+from dwindle.infer.speech.model import RUNNING_THRESHOLD, Recogniser
+from dwindle.infer.speech.sound_file import sound_files
+from dwindle.infer.speech.sources import Player, pcm_blocks, pcm_rate
+from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What listening alone asks for."""
+    parser.add_argument("inputs", nargs="*", help="sound files and folders; - reads 16-bit PCM from standard input")
+    ways = parser.add_argument_group("other ways in")
+    ways.add_argument("--mic", action="store_true", help="listen to a microphone")
+    ways.add_argument("--stream", metavar="FILE", help="play a file down the live path, against a virtual clock")
+    ways.add_argument(
+        "--evaluate", type=Path, metavar="CSV", help="score the recordings of a manifest: path,label,corpus"
+    )
+    ways.add_argument("--list_devices", action="store_true", help="show the microphones")
+    live = parser.add_argument_group("live sound")
+    live.add_argument("--device", help="microphone: its number or part of its name")
+    live.add_argument("--realtime", action="store_true", help="with --stream: at the speed of a clock on the wall")
+    live.add_argument("--rate", type=pcm_rate, help="of raw PCM without a header (default 16000 Hz)")
+    deciding = parser.add_argument_group("deciding")
+    deciding.add_argument("--isolated", action="store_true", help="one answer per clip: a digit, or none")
+    deciding.add_argument(
+        "--threshold",
+        type=float,
+        help=f"confidence from which a word counts ({RUNNING_THRESHOLD:g}, a lone digit's in longer sound is higher; "
+        "--isolated: the model's own)",
+    )
+    deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
+    running = parser.add_argument_group("running")
+    running.add_argument("--workers", type=positive_int, default=1, help="processes that share the files (default 1)")
+
+
+def open_model(path: str | Path, threads: int = 1) -> FileListener:
+    """What hears whole files: `load().hear("clip.wav")["text"]`."""
+    return FileListener(Settings(Path(path), None, threads, vad="webrtc", isolated=False))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """One thing at a time: files, live sound, a manifest, or the list of microphones."""
+    check(arguments)
+    with quiet_sound_libraries():
+        if arguments.list_devices:
+            return list_devices()
+        settings = Settings(arguments.model, arguments.threshold, arguments.threads, arguments.vad, arguments.isolated)
+        if arguments.evaluate:
+            return evaluate(settings, arguments.evaluate, arguments.workers, arguments.json)
+        if is_live(arguments):
+            return hear_live(settings, arguments)
+        return recognise(settings, arguments.inputs, arguments.workers, arguments.json)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse flags that make no sense together."""
+    chosen = [arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.inputs]
+    if sum(map(bool, chosen)) != 1:
+        raise UsageError(
+            "name sound files or give one of --mic, --stream, --evaluate, --list_devices: one thing at a time"
+        )
+    if "-" in arguments.inputs and len(arguments.inputs) > 1:
+        raise UsageError("- stands alone")
+    if arguments.device and not arguments.mic:
+        raise UsageError("--device goes with --mic")
+    if "" in arguments.inputs:
+        raise UsageError("one of the names is empty")
+    if arguments.rate and arguments.inputs != ["-"]:
+        raise UsageError("--rate goes with -")
+    if arguments.realtime and not arguments.stream:
+        raise UsageError("--realtime goes with --stream")
+    if arguments.isolated and is_live(arguments):
+        raise UsageError("--isolated is for files: live sound has no clips")
+    if arguments.workers > 1 and is_live(arguments):
+        raise UsageError("--workers is for files: live sound is one stream")
+
+
+def is_live(arguments: argparse.Namespace) -> bool:
+    """Whether sound comes while it is listened to."""
+    return bool(arguments.mic or arguments.stream or arguments.inputs == ["-"])
+
+
+def recognise(settings: Settings, inputs: Sequence[str], workers: int, as_json: bool) -> int:
+    """Files and folders, one line each; 1 when any of them failed."""
+    paths, failed = [], 0
+    for name in inputs:
+        is_folder = os.path.isdir(name)  # noqa: PTH112 - Path's own raises where a name is too long
+        try:
+            found = [str(path) for path in sound_files(Path(name))] if is_folder else [name]
+            if not found:
+                raise UserError("no sound files in this folder")
+            paths += found
+        except (UserError, OSError) as error:
+            failed += 1
+            print_row(error_row(name, error), as_json)
+    for row in answers(settings, paths, workers):
+        failed += "error" in row
+        with tqdm.external_write_mode():  # the bar steps aside
+            print_row(row, as_json)
+    return 1 if failed else 0
+
+
+def print_row(row: dict[str, Any], as_json: bool) -> None:
+    """One file's answer, for a program or for a person."""
+    if as_json:
+        print(json.dumps(row), flush=True)
+    elif "error" in row:
+        print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
+    else:
+        words = "  ".join(
+            f"{d['digit']} {d['confidence']:.2f} ({d['start']:.2f}-{d['end']:.2f} s)" for d in row["digits"]
+        )
+        print(f"{row['file']}:  {row['text'] or 'no known word'}   {words}   {row['latency_ms']:.0f} ms", flush=True)
+
+
+def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) -> int:
+    """How good the answers are, corpus by corpus."""
+    entries = read_manifest(manifest, Recogniser(settings.model, settings.threshold).words)
+    rows = list(answers(settings, [str(entry.path) for entry in entries], workers))
+    failed = [row for row in rows if "error" in row]
+    for row in failed:
+        print(f"{row['file']}: {row['error']}", file=sys.stderr)
+    usable = [(entry, row) for entry, row in zip(entries, rows, strict=True) if "error" not in row]
+    heard = [[digit["digit"] for digit in row["digits"]] for _, row in usable]
+    report = score([entry for entry, _ in usable], heard, settings.isolated)
+    print(
+        json.dumps({"files_failed": len(failed), "errors": failed, "corpora": report}) if as_json else as_table(report)
+    )
+    return 1 if failed else 0
+
+
+def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
+    """The model is loaded first, so that no sound waits for it; then sound is opened, and words come."""
+    recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
+    inference = RealTimeInference(recogniser, VoiceActivityDetector(settings.vad, recogniser.sample_rate))
+    display = Display(arguments.json, asks_for_sound=not arguments.stream)
+    if arguments.stream:
+        blocks, rate = native_blocks(arguments.stream)
+        try:
+            interrupted = listen(Player(blocks, rate, arguments.realtime), inference, display)
+        except BrokenPipeError:
+            raise
+        except (UserError, OSError) as error:
+            print_row(error_row(arguments.stream, error), arguments.json)
+            return 1
+        if interrupted:  # sound that has no end is ended so; a file has one, and was not heard to it
+            raise KeyboardInterrupt
+    elif arguments.inputs == ["-"]:
+        if sys.stdin is None:
+            raise UserError("standard input is closed: arecord -f S16_LE -r 16000 | python infer.py -")
+        rate, blocks = pcm_blocks(sys.stdin.buffer, arguments.rate or 16_000)
+        listen(Player(blocks, rate), inference, display)
+    else:
+        with Microphone(arguments.device) as microphone:
+            display.note(f"listening to {microphone.device.name!r} at {microphone.rate} Hz; Ctrl-C ends it")
+            listen(microphone, inference, display)
+    return 0
+
+
+def list_devices() -> int:
+    """The microphones that --device takes, by number or by part of a name."""
+    for device in input_devices():
+        mark = "*" if device.is_default else " "
+        print(f"{mark} {device.index:3}  {device.rate:6} Hz  {device.channels:3} channels  {device.name}")
+    return 0
