@@ -20,7 +20,8 @@ from tqdm import tqdm
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.tasks.speech import corpora
 from dwindle.infer.speech.sound_file import read_audio
-from dwindle.data.source import FSDD, MNIST, SST2_ROWS
+from dwindle.data.source import FSDD, KOKORO_FILES, MNIST, SST2_ROWS
+from dwindle.files import sha256_of
 from dwindle.machine import usable_cores
 from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
 
@@ -51,7 +52,7 @@ class Sound(NamedTuple):
 
 def check(name: str, data_dir: Path) -> Report:
     """Check one data set, which has to be there."""
-    checks = {"fsdd": _fsdd, "speech_commands": _speech_commands, "mnist": _mnist, "sst2": _sst2}
+    checks = {"fsdd": _fsdd, "speech_commands": _speech_commands, "mnist": _mnist, "sst2": _sst2, "kokoro": _kokoro}
     report = Report(name)
     checks[name](report, data_dir / name)
     return report
@@ -202,6 +203,13 @@ def _sst2(report: Report, root: Path) -> None:
         report.problems.append(f"{len(across):,} sentences in two splits: {_some(sorted(across))}")
     elif across:
         report.notes.append(f"in train and in another split, as published: {across[0]!r}")
+
+
+def _kokoro(report: Report, root: Path) -> None:
+    for name, (sha256, _) in KOKORO_FILES.items():
+        report.facts[name] = (root / name).stat().st_size
+        if sha256_of(root / name) != sha256:
+            report.problems.append(f"{name} is not, byte for byte, what was published")
 
 
 def _names(root: Path, paths: Sequence[Path]) -> list[str]:
