@@ -1,7 +1,5 @@
 """Kokoro: the draw of its prompts, what it says, what is kept of it, and what training makes of that."""
 
-from dwindle.errors import UserError
-
 import os
 from collections import Counter
 from dataclasses import replace
@@ -9,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from beep import Beep
 
+from dwindle.errors import UserError
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.tasks.speech import kokoro, kokoro_prompts
 from dwindle.tasks.speech.kokoro import Kokoro, kept, kokoro_phrases, kokoro_words, main, model_folder, speak_all
 from dwindle.tasks.speech.kokoro_prompts import COUNTS, OTHER, SPELLINGS, STRING, TEXT, WORD, Prompt, prompts
 from dwindle.tasks.speech.running_text import names_a_digit
 from dwindle.tasks.speech.vocabulary import DIGIT_WORDS
-from dwindle.tasks.speech.voices import PEAK, SpokenClip
+from dwindle.tasks.speech.voices import PEAK
 
 SEVEN = Prompt(WORD, "seven", "sˈɛwən", "", "af_sky", 1.0, "")
 
@@ -28,14 +28,6 @@ def engine() -> Kokoro:
     if folder is None:
         pytest.skip("needs Kokoro: DWINDLE_KOKORO names no folder with its files, nor are they in the data directory")
     return Kokoro(folder)
-
-
-class Beep:
-    """Stands where hours of synthesis would: a tone as long as the text."""
-
-    def say(self, prompt: Prompt) -> SpokenClip:
-        samples = 1000 * np.sin(np.arange(SAMPLE_RATE // 20 * len(prompt.text)) / 3)
-        return SpokenClip(prompt.text, f"kokoro:{prompt.speaker}", samples.astype(np.int16))
 
 
 def test_every_beginning_of_the_prompts_is_a_balanced_mix():

@@ -6,8 +6,6 @@ Speaks as many prompts as asked and keeps them, a chunk in a file, in the cache;
 it was. About a second of one core for a word: all prompts take hours, and training takes what is there.
 """
 
-from dwindle.errors import UserError, imported
-
 import hashlib
 import json
 import os
@@ -23,6 +21,7 @@ import soxr
 from dwindle import errors
 from dwindle.cli import FlagParser, positive_int
 from dwindle.data import data_directory, fetch_command
+from dwindle.errors import UserError, imported
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.tasks.speech.kokoro_prompts import COUNTS, OTHER, STRING, TEXT, WORD, Prompt, prompts
 from dwindle.tasks.speech.store import ClipStore, store_of_voices
