@@ -12,10 +12,10 @@ import pytest
 import soundfile
 
 from dwindle import data
-from dwindle.data import check as checking
 from dwindle.data.check import check, read_idx
 from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.tasks.speech import check_recordings as checking
 
 
 def test_where_data_is_looked_for(monkeypatch):

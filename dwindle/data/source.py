@@ -185,4 +185,20 @@ SST2 = DataSet(
     arrange=arrange_sst2,
 )
 
-DATA_SETS = {data_set.name: data_set for data_set in (FSDD, SPEECH_COMMANDS, MNIST, SST2)}
+KOKORO_HOME = "https://github.com/thewh1teagle/kokoro-onnx/releases/download/model-files-v1.0"
+KOKORO_FILES = {  # SHA-256 and bytes, as those state them who pin these files
+    "kokoro-v1.0.int8.onnx": ("6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb", 92_361_271),
+    "voices-v1.0.bin": ("bca610b8308e8d99f32e6fe4197e7ec01679264efed0cac9140fe9c29f1fbf7d", 28_214_398),
+}
+KOKORO = DataSet(  # no recordings: what speaks more voices for training than espeak-ng and flite have
+    name="kokoro",
+    title="Kokoro-82M v1.0, a speech synthesiser, 8-bit",
+    licence="Apache-2.0",
+    home="https://github.com/thewh1teagle/kokoro-onnx",
+    sources=tuple(Source(f"{KOKORO_HOME}/{name}", *pinned) for name, pinned in KOKORO_FILES.items()),
+    disk_bytes=120_600_000,
+    needs=tuple(KOKORO_FILES),
+    arrange=keep_all,
+)
+
+DATA_SETS = {data_set.name: data_set for data_set in (FSDD, SPEECH_COMMANDS, MNIST, SST2, KOKORO)}

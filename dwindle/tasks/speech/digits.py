@@ -1,6 +1,7 @@
 """The task that everything began with: English digits, zero to nine, and a way to say "that was no digit"."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from dwindle.checkpoint import Checkpoint
@@ -21,12 +22,15 @@ from dwindle.tasks.speech.datasets import (
     part,
     where,
 )
+from dwindle.tasks.speech.kokoro import KOKORO, kokoro_phrases, kokoro_words, model_folder
+from dwindle.tasks.speech.running_speech import RUNNING, running_phrases, running_windows
 from dwindle.tasks.speech.store import ClipStore, joined, open_store
 from dwindle.tasks.speech.words import SpokenData, SpokenWords
 
 LABELS = (*"0123456789", REJECT)
 HEADLINE = ("fsdd_test", "unseen_speakers", "noise_10_db", "other_words_validation_rejected")
-CORPORA = ("fsdd", "speech_commands", "negatives", "voices")
+RECORDED = ("fsdd", "speech_commands", "negatives")  # word by word
+CORPORA = (*RECORDED, RUNNING, "voices", KOKORO)
 NOISE_LEVELS_DB = (20, 10, 0)
 # who says digits says several; a cough that sounds like one is alone, and often amid other noise
 STRICTER = {"lone_threshold": 0.75, "noisy_threshold": 0.93}
@@ -61,8 +65,13 @@ def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) 
 
 def _load(data_dir: Path, chosen: tuple[str, ...], asked_for: bool, speaker: str | None, seed: int) -> SpokenData:
     """Read the corpora and part them by use; what was asked for by name must be there."""
-    found = {name: getattr(corpora, name)(data_dir) for name in chosen if name != "voices"}
-    if asked_for and (missing := [name for name, clips in found.items() if not clips]):
+    found = {name: getattr(corpora, name)(data_dir) for name in chosen if name in RECORDED}
+    spoken = kokoro_words() if KOKORO in chosen else None
+    running = running_windows(data_dir) if RUNNING in chosen else None
+    if KOKORO in chosen and spoken is None:
+        _without_kokoro(data_dir, asked_for)
+    missing = [name for name, clips in found.items() if not clips] + [RUNNING] * (RUNNING in chosen and running is None)
+    if asked_for and missing:
         cure = f": get it with: {fetch_command(missing[0], data_dir)}" if missing[0] in DATA_SETS else ""
         raise UserError(f"{data_dir}: no recordings of {missing[0]} there{cure}")
     clips = [clip for corpus in found.values() for clip in corpus]
@@ -79,6 +88,7 @@ def _load(data_dir: Path, chosen: tuple[str, ...], asked_for: bool, speaker: str
         training.append(part(noises, TRAIN))
     if "voices" in chosen:
         training.append(digit_voices(seed))
+    training += [store for store in (spoken, running) if store]
     validation, tests = _judging_sets(recordings, noises)
     return SpokenData(
         joined(training),
@@ -86,8 +96,24 @@ def _load(data_dir: Path, chosen: tuple[str, ...], asked_for: bool, speaker: str
         validation,
         tests,
         calibration="unseen_speakers" if "unseen_speakers" in validation else "fsdd_validation",
-        phrases=lambda: digit_phrases(seed) if "voices" in chosen else None,
+        phrases=lambda: _phrases(data_dir, chosen, seed),
     )
+
+
+def _phrases(data_dir: Path, chosen: tuple[str, ...], seed: int) -> ClipStore | None:
+    """Several words in one breath, by synthetic voices and by people reading."""
+    makers = {"voices": lambda: digit_phrases(seed), KOKORO: kokoro_phrases, RUNNING: lambda: running_phrases(data_dir)}
+    stores = [store for name, make in makers.items() if name in chosen and (store := make())]
+    return joined(stores) if stores else None
+
+
+def _without_kokoro(data_dir: Path, asked_for: bool) -> None:
+    """Its voices take hours to make: who did not ask for them trains without."""
+    get = f"{fetch_command(KOKORO, data_dir)} && " if model_folder(data_dir) is None else ""
+    text = f"no voices of Kokoro are kept yet: make some with: {get}python -m dwindle.tasks.speech.kokoro"
+    if asked_for:
+        raise UserError(text)
+    print(f"left out: {text}", file=sys.stderr)
 
 
 def _judging_sets(

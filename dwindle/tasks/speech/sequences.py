@@ -11,6 +11,7 @@ import numpy as np
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.infer.speech.edges import loud_edges
 from dwindle.tasks.speech.noises import NOT_SPOKEN, Noises
+from dwindle.tasks.speech.running_speech import RUNNING
 from dwindle.tasks.speech.store import FULL_SCALE, ClipStore
 
 LONGEST_WORD_SAMPLES = SAMPLE_RATE  # a longer one was not trimmed well
@@ -19,6 +20,7 @@ SHORTEST_WORD_SAMPLES = SAMPLE_RATE // 10
 OVERLAP_SAMPLES = SAMPLE_RATE * 60 // 1000
 WIDEST_GAP_SAMPLES = SAMPLE_RATE * 400 // 1000
 MOST_WORDS = 6
+SYNTHETIC = ("voices", "kokoro")  # the corpora that nobody recorded
 ONE_VOICE_SHARE = 0.8
 OTHER_WORD_SHARE = 0.3  # words that are none of ours, between those that are
 REAL_SHARE = 0.7  # of those that nobody made up are said by people, however few such recordings there are
@@ -65,6 +67,7 @@ class StringMaker:
         self.store, self.window_samples, self.phrases = store, window_samples, phrases
         lengths = np.zeros(0, int) if phrases is None else np.diff(phrases.bounds, axis=1).squeeze(1)
         self.phrase_order = lengths.argsort()
+        self.most_words = max([MOST_WORDS, *(len(clip.label.split()) for clip in (phrases.clips if phrases else ()))])
         self.phrase_samples = lengths[self.phrase_order]
         self.class_numbers = class_numbers
         spoken_samples = np.diff(store.edges, axis=1).squeeze(1)
@@ -76,9 +79,9 @@ class StringMaker:
             clip = store.clips[index]
             is_word = clip.label != REJECT
             longest = LONGEST_WORD_SAMPLES if is_word else LONGEST_OTHER_SAMPLES
-            if clip.corpus in NOT_SPOKEN or spoken_samples[index] > longest:
+            if clip.corpus in (*NOT_SPOKEN, RUNNING) or spoken_samples[index] > longest:
                 continue
-            others_like_it = self.synthetic_others if clip.corpus == "voices" else self.real_others
+            others_like_it = self.synthetic_others if clip.corpus in SYNTHETIC else self.real_others
             (self.by_speaker[clip.speaker] if is_word else others_like_it).append(index)
         others = self.real_others + self.synthetic_others
         self.has_others = bool(others)
@@ -93,7 +96,7 @@ class StringMaker:
         """That many strings, all of one drawn length."""
         samples = round(self.window_samples * rng.uniform(SHORTEST_WINDOW_SHARE, 1.0))
         audio = np.zeros((count, samples), np.float32)
-        spelling = np.zeros((count, MOST_WORDS), np.int64)
+        spelling = np.zeros((count, self.most_words), np.int64)
         lengths = np.zeros(count, np.int64)
         fitting = int(np.searchsorted(self.phrase_samples, samples, side="right"))
         for row in range(count):

@@ -116,9 +116,9 @@ def open_store(clips: Sequence[Clip], cache: Path | None = None) -> ClipStore:
     return ClipStore(list(clips), samples, index[:, :2], index[:, 2:])
 
 
-def store_of_voices(spoken: Sequence[SpokenClip], labels: dict[str, str]) -> ClipStore:
+def store_of_voices(spoken: Sequence[SpokenClip], labels: dict[str, str], corpus: str = "voices") -> ClipStore:
     """Synthetic voices as a store for training; `labels` gives the label of each word."""
-    clips = [Clip(Path(clip.word), labels[clip.word], clip.voice, "voices", "train") for clip in spoken]
+    clips = [Clip(Path(clip.word), labels[clip.word], clip.voice, corpus, "train") for clip in spoken]
     ends = np.cumsum([len(clip.samples) for clip in spoken])
     bounds = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
     return ClipStore(clips, np.concatenate([clip.samples for clip in spoken]), bounds, bounds)

@@ -35,6 +35,7 @@ TRIM_DB = -42.0  # below the loudest frame: the hiss of "six" and the breath of 
 TRIM_FRAME_MS = 5
 TRIM_MARGIN_MS = 15
 TIMEOUT_S = 30
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile)  # what reading a kept file raises
 
 ESPEAK_ACCENTS = {  # accent: how often it is drawn; West Midlands is left out, its "eight" is everyone's "ite"
     "en-us": 5,
@@ -106,18 +107,10 @@ def spoken_or_kept(plan: Sequence[Utterance], cache: Path | None = None) -> list
     folder = Path(cache) if cache else cache_directory()
     path = folder / f"voices-{hashlib.sha256(recipe.encode()).hexdigest()[:20]}.npz"
     try:
-        return _load(path)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ):  # not there yet, or damaged: speak again
+        return load_clips(path)
+    except DAMAGED:  # or not there yet: speak again
         clips = _speak_all(plan)
-    with written_whole(path) as temporary:
-        _save(temporary, clips)
+    save_clips(path, clips)
     return clips
 
 
@@ -171,8 +164,7 @@ def speak(utterance: Utterance) -> SpokenClip:
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["no sound came out"])[-1]
         raise UserError(f"{name} could not say {utterance.word!r}: {reason}")
     audio = trim_silence(soxr.resample(audio, rate, SAMPLE_RATE))
-    samples = np.round(audio * (PEAK * 32767 / np.abs(audio).max())).astype(np.int16)
-    return SpokenClip(utterance.word, name, samples)
+    return SpokenClip(utterance.word, name, levelled(audio))
 
 
 def _command(utterance: Utterance) -> list[str]:
@@ -190,6 +182,11 @@ def _decode(wav: bytes) -> tuple[np.ndarray, int]:
         return soundfile.read(io.BytesIO(wav), dtype="float32")
     except soundfile.LibsndfileError:
         return np.zeros(0, np.float32), SAMPLE_RATE
+
+
+def levelled(audio: np.ndarray) -> np.ndarray:
+    """As 16-bit samples, the loudest of them at PEAK."""
+    return np.round(audio * (PEAK * 32767 / np.abs(audio).max())).astype(np.int16)
 
 
 def trim_silence(audio: np.ndarray, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -214,8 +211,9 @@ def _speak_all(plan: Sequence[Utterance]) -> list[SpokenClip]:
             raise
 
 
-def _save(path: Path, clips: Sequence[SpokenClip]) -> None:
-    with open(path, "wb") as file:  # a file, not a name: savez would append .npz to the temporary name
+def save_clips(path: Path, clips: Sequence[SpokenClip]) -> None:
+    """Keep clips in a file, whole or not at all."""
+    with written_whole(path) as temporary, open(temporary, "wb") as file:  # savez appends .npz to a name
         np.savez(
             file,
             words=[clip.word for clip in clips],
@@ -225,7 +223,8 @@ def _save(path: Path, clips: Sequence[SpokenClip]) -> None:
         )
 
 
-def _load(path: Path) -> list[SpokenClip]:
+def load_clips(path: Path) -> list[SpokenClip]:
+    """What save_clips kept."""
     with np.load(path, allow_pickle=False) as stored:
         words, voices, ends, samples = (stored[name] for name in ("words", "voices", "ends", "samples"))
     starts = [0, *ends[:-1]]

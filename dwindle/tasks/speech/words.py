@@ -49,10 +49,11 @@ OTHER_LICENCES = {  # of what nobody fetches
     "other_words": "CC BY 4.0",
     "wake_words": "Apache-2.0",
     "noise": "CC BY",
+    "running": "CC BY 4.0",
     "own_words": "of the recordings",
 }
-# in an epoch: few real voices say none of the words, and few noises are like them
-REPEATED = {"other_words": 5, "wake_words": 2, "fsdd": 2, "noise": 8}
+REPEATED = {"wake_words": 2, "fsdd": 2, "noise": 8}  # in an epoch: few say a wake phrase, few noises are like words
+OTHER_WORDS_AN_EPOCH, MOST_REPEATED = 6_000, 5  # few voices say none of the words, but not in the whole archive
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,9 @@ class SpokenWords(PlainTask):
 
     def training_batches(self, batch_size: int) -> DataLoader:
         clips = self.data.training.clips
-        others = sum(clip.corpus == "other_words" for clip in clips)
-        enough = others > len(clips) // 4  # as in the whole archive of Speech Commands
-        times = [1 if enough and clip.corpus == "other_words" else REPEATED.get(clip.corpus, 1) for clip in clips]
+        others = max(1, sum(clip.corpus == "other_words" for clip in clips))
+        repeated = REPEATED | {"other_words": max(1, min(MOST_REPEATED, OTHER_WORDS_AN_EPOCH // others))}
+        times = [repeated.get(clip.corpus, 1) for clip in clips]
         indices = np.repeat(np.arange(len(times)), times)
         _ = self.strings  # whatever it has to synthesise, it does now
         return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
