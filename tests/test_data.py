@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from dwindle import data
+from dwindle.data import __main__ as data_commands
 from dwindle.data.check import check, read_idx
 from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import SAMPLE_RATE
@@ -38,11 +39,11 @@ def test_missing_data_names_the_command_that_fetches_it(tmp_path, monkeypatch):
 
 def test_list_tells_present_from_missing(tmp_path, capsys):
     (tmp_path / "fsdd" / "recordings").mkdir(parents=True)
-    assert data.main(["list", "--data_dir", str(tmp_path)]) == 0
+    assert data_commands.main(["list", "--data_dir", str(tmp_path)]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert " present " in lines["fsdd"] and "CC BY-SA 4.0" in lines["fsdd"] and "16 MB" in lines["fsdd"]
     assert " missing " in lines["mnist"] and f"fetch sst2 --data_dir {tmp_path}" in lines["python"]
-    data.main(["list", "--data_dir", str(tmp_path), "--json"])
+    data_commands.main(["list", "--data_dir", str(tmp_path), "--json"])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["fsdd"]["present"] and not rows["sst2"]["present"]
     assert rows["sst2"]["fetch"] == f"python -m dwindle.data fetch sst2 --data_dir {tmp_path}"
@@ -50,13 +51,13 @@ def test_list_tells_present_from_missing(tmp_path, capsys):
 
 def test_an_unknown_name_is_a_usage_error():
     with pytest.raises(UsageError, match="invalid choice: 'imagenet'") as refused:
-        data.main(["fetch", "imagenet"])
+        data_commands.main(["fetch", "imagenet"])
     assert refused.value.exit_code == 2
 
 
 def test_check_of_a_missing_set(tmp_path):
     with pytest.raises(UserError, match="fetch mnist"):
-        data.main(["check", "mnist", "--data_dir", str(tmp_path)])
+        data_commands.main(["check", "mnist", "--data_dir", str(tmp_path)])
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ FLAC = pytest.mark.parametrize("small_commands", [(".flac", SAMPLE_RATE)], indir
 
 @LAYOUTS
 def test_check_counts_and_finds_nothing_wrong(small_commands, capsys):
-    assert data.main(["check", "speech_commands", "--data_dir", str(small_commands.parent), "--json"]) == 0
+    assert data_commands.main(["check", "speech_commands", "--data_dir", str(small_commands.parent), "--json"]) == 0
     (report,) = json.loads(capsys.readouterr().out)
     assert report["problems"] == []
     facts = report["facts"]
@@ -94,7 +95,7 @@ def test_check_finds_every_fault(small_commands, capsys):
     shutil.copy(small_commands / "zero/bb_nohash_0.flac", small_commands / "zero/bb_nohash_1.flac")  # twice in train
     (small_commands / "zero/cc_nohash_0.flac").write_bytes(b"fLaC, but not for long")  # cc is in validation, too
     (small_commands / "nine/bb_nohash_0.flac").unlink()
-    assert data.main(["check", "speech_commands", "--data_dir", str(small_commands.parent)]) == 1
+    assert data_commands.main(["check", "speech_commands", "--data_dir", str(small_commands.parent)]) == 1
     output = capsys.readouterr().out
     assert "1 identical recordings in two splits: nine/cc_nohash_0.flac = nine/ff_nohash_0.flac" in output
     assert "1 unreadable" in output and "zero/cc_nohash_0.flac: not a sound file" in output
@@ -183,7 +184,7 @@ def test_check_of_a_damaged_sst2(tmp_path):
 
 @pytest.mark.slow
 def test_the_corpora_pass(data_dir, capsys):
-    assert data.main(["check", "fsdd", "speech_commands", "mnist", "sst2", "--data_dir", str(data_dir)]) == 0
+    assert data_commands.main(["check", "fsdd", "speech_commands", "mnist", "sst2", "--data_dir", str(data_dir)]) == 0
     assert "WRONG" not in capsys.readouterr().out
 
 

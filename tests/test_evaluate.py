@@ -61,7 +61,7 @@ def test_isolated_score_counts_clips_and_rejections(tmp_path):
     assert [row["corpus"] for row in rows] == ["x", "y", "all"]
     assert (rows[0]["words"]["correct"], rows[0]["words"]["count"]) == (1, 3)
     assert rows[0]["words"]["high"] == pytest.approx(0.7923, abs=1e-3)
-    assert (rows[1]["rejected"]["value"], rows[1]["rejected"]["count"]) == (0.5, 2)
+    assert (rows[1]["rejected"]["share"], rows[1]["rejected"]["count"]) == (0.5, 2)
     assert "right 33.33% (1/3, 6.1 to 79.2)" in as_table(rows)
 
 
@@ -71,5 +71,5 @@ def test_strings_are_scored_by_their_edits(tmp_path):
     found = row["strings"]
     assert (found["digits"], found["substitutions"], found["deletions"], found["insertions"]) == (5, 0, 1, 1)
     assert found["error_rate"] == pytest.approx(0.4)
-    assert row["rejected"]["value"] == 1.0
+    assert row["rejected"]["share"] == 1.0
     assert "digit errors 40.00% (2/5, " in as_table([row])

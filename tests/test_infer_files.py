@@ -15,6 +15,7 @@ from infer_command import infer, json_lines
 from tone_model import silence, spoken, tone, write_tone_model
 
 import infer as infer_script
+from dwindle.infer.speech import command
 from dwindle.infer.speech.file_listener import FileListener, Settings
 
 
@@ -89,9 +90,9 @@ def test_a_folder_that_may_not_be_read_costs_no_other_file_its_answer(place, mon
     def refusing(folder: Path):
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
-    monkeypatch.setattr(infer_script, "sound_files", refusing)
+    monkeypatch.setattr(command, "sound_files", refusing)
     settings = Settings(place / "tones.onnx", None, 1, "energy", False)
-    code = infer_script.recognise(settings, [str(place / "many"), str(place / "4.flac")], 1, True)
+    code = command.recognise(settings, [str(place / "many"), str(place / "4.flac")], 1, True)
     refused, good = map(json.loads, capsys.readouterr().out.splitlines())
     assert (code, good["text"]) == (1, "4")
     assert "no permission" in refused["error"]
@@ -174,7 +175,7 @@ def test_a_manifest_is_scored(place):
     strings, other, everything = report["corpora"]
     found = strings["strings"]
     assert (found["digits"], found["substitutions"], found["error_rate"]) == (5, 1, 0.2)
-    assert (other["rejected"]["value"], everything["files"]) == (1.0, 3)
+    assert (other["rejected"]["share"], everything["files"]) == (1.0, 3)
     table = infer(*options(place), "--evaluate", place / "list.csv").stdout
     assert "digit errors 20.00% (1/5" in table
     assert "rejected 100.00% (1/1" in table

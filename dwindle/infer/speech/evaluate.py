@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dwindle.edits import NO_EDITS, edits, error_rate_interval
+from dwindle.edits import NO_EDITS, edits, error_rate_interval, wilson_interval
 from dwindle.errors import UserError
 from dwindle.infer.speech import REJECT
-from dwindle.metrics import Metric, accuracy
+from dwindle.metrics import accuracy
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def as_table(rows: Iterable[dict[str, Any]]) -> str:
     for row in rows:
         parts = [f"{row['corpus']:<16}"]
         if "words" in row:
-            parts.append(f"right {_as_score(row['words'])}")
+            parts.append(f"right {_as_text(row['words'])}")
         if "strings" in row:
             found, (low, high) = row["strings"], row["strings"]["interval"]
             parts.append(
@@ -62,7 +62,7 @@ def as_table(rows: Iterable[dict[str, Any]]) -> str:
                 f"{found['deletions']} missed, {found['insertions']} added"
             )
         if "rejected" in row:
-            parts.append(f"rejected {_as_score(row['rejected'])}")
+            parts.append(f"rejected {_as_text(row['rejected'])}")
         lines.append("  ".join(parts))
     return "\n".join(lines)
 
@@ -83,7 +83,7 @@ def _row(corpus: str, pairs: Sequence[tuple[Entry, Sequence[str]]], isolated: bo
     row: dict[str, Any] = {"corpus": corpus, "files": len(pairs)}
     spoken = [(entry.words, tuple(answer)) for entry, answer in pairs if entry.words]
     if spoken and isolated:
-        row["words"] = accuracy(sum(words == answer for words, answer in spoken), len(spoken)).as_row()
+        row["words"] = _share(sum(words == answer for words, answer in spoken), len(spoken))
     elif spoken:
         per_file = [edits(words, answer) for words, answer in spoken]
         total = sum(per_file, NO_EDITS)
@@ -99,9 +99,15 @@ def _row(corpus: str, pairs: Sequence[tuple[Entry, Sequence[str]]], isolated: bo
         }
     foreign = [answer for entry, answer in pairs if not entry.words]
     if foreign:
-        row["rejected"] = accuracy(sum(not answer for answer in foreign), len(foreign)).as_row()
+        row["rejected"] = _share(sum(not answer for answer in foreign), len(foreign))
     return row
 
 
-def _as_score(row: dict[str, Any]) -> Metric:
-    return accuracy(row["correct"], row["count"])
+def _share(correct: int, count: int) -> dict[str, Any]:
+    """A share with its counts and interval, in the form that programs are promised."""
+    low, high = wilson_interval(correct, count)
+    return {"share": correct / count, "correct": correct, "count": count, "low": low, "high": high}
+
+
+def _as_text(row: dict[str, Any]) -> str:
+    return str(accuracy(row["correct"], row["count"]))

@@ -24,6 +24,7 @@ from dwindle.task import Batch, Budget, Distill, PlainTask
 from dwindle.tasks.speech.augment import WaveAugment
 from dwindle.tasks.speech.corpora import HISS
 from dwindle.tasks.speech.datasets import HeardClips
+from dwindle.tasks.speech.losses import spelling_loss
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.tasks.speech.rejection import Heard, best_words, calibrated_threshold, rejected
 from dwindle.tasks.speech.sequences import StringMaker
@@ -42,8 +43,6 @@ CHANGES = {"none": 0.60, "crowded": 0.25, "closely cut": 0.12, "made up": 0.03} 
 MADE_UP_LOGIT = 8.0  # about as certain as a teacher is of a clear word
 CLIPS_PER_STRING = 2  # in a training batch
 STRING_LOSS_WEIGHT = 1.0
-PARENT_SHARE = 0.7  # of the running loss, where there is a parent; the rest is spelling
-FRAME_TEMPERATURE = 2.0  # softens what the frames of a network say that a smaller one was made from
 READ_BATCH = 256
 OTHER_LICENCES = {  # of what nobody fetches
     "other_words": "CC BY 4.0",
@@ -192,21 +191,9 @@ class SpokenWords(PlainTask):
                 answers = teacher(batch["audio"])[0].float()
             known = MADE_UP_LOGIT * functional.one_hot(batch["target"], answers.shape[1]).to(answers.dtype)
             taught = torch.where(batch["made_up"].unsqueeze(1), known, answers)
-        return distill(logits.float(), taught, batch["target"]) + STRING_LOSS_WEIGHT * self._spelling(
-            model, batch, parent
+        return distill(logits.float(), taught, batch["target"]) + STRING_LOSS_WEIGHT * spelling_loss(
+            model, batch, blank=len(self.labels), parent=parent
         )
-
-    def _spelling(self, model: nn.Module, batch: Batch, parent: nn.Module | None) -> Tensor:
-        _, frames = model(batch["strings"])
-        lengths = batch["spelling_lengths"]
-        by_time = frames.float().log_softmax(dim=-1).transpose(0, 1)
-        frame_counts = torch.full((len(frames),), frames.shape[1])
-        spelled = functional.ctc_loss(by_time, batch["spelling"], frame_counts, lengths, blank=len(self.labels))
-        if parent is None:
-            return spelled
-        with torch.no_grad():
-            _, as_before = parent(batch["strings"])
-        return (1 - PARENT_SHARE) * spelled + PARENT_SHARE * _strayed(frames, as_before, lengths)
 
     def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
         shape = dict(TEACHER if role == "teacher" else STUDENT)
@@ -294,10 +281,3 @@ class SpokenWords(PlainTask):
 
 def _only(names: list[str], chosen: Tensor) -> list[str]:
     return [name for name, wanted in zip(names, chosen.tolist(), strict=True) if wanted]
-
-
-def _strayed(frames: Tensor, as_before: Tensor, lengths: Tensor) -> Tensor:
-    """KL divergence of the frames from those of the network that this one was made from; per word, as CTC is."""
-    now, before = ((one.float() / FRAME_TEMPERATURE).log_softmax(dim=-1) for one in (frames, as_before))
-    divergence = functional.kl_div(now, before, reduction="none", log_target=True).sum(dim=(1, 2))
-    return FRAME_TEMPERATURE**2 * (divergence / lengths.clamp_min(1)).mean()
