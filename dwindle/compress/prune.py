@@ -13,9 +13,9 @@ from dwindle.checkpoint import load_safely, save_tensors
 from dwindle.compress.compare import Version
 from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError
+from dwindle.export.layers import matrices_in
 from dwindle.train.trainer import fingerprint
 
-PRUNABLE = (nn.Conv1d, nn.Conv2d, nn.Linear)
 NEVER_TRAINED_TO_ZERO = 0.01  # a share of exact zeros that training alone does not reach
 STATE_FORMAT = "dwindle-pruning-1"
 
@@ -29,17 +29,17 @@ class MagnitudePruner:
         if steps < 1:
             raise UsageError(f"pruning takes at least one step, not {steps}")
         self.model, self.target_sparsity, self.steps, self.done = model, target_sparsity, steps, 0
-        self.layers = [module for module in model.modules() if isinstance(module, PRUNABLE)]
-        if not self.layers:
-            raise UserError("this model has no convolution and no linear layer to prune")
+        self.matrices = list(matrices_in(model))
+        if not self.matrices:
+            raise UserError("this model has no layer with weights to prune")
         if prune.is_pruned(model):
             raise UserError("this model carries pruning masks already: remove them, or prune the model before pruning")
         if (found := sparsity(model)) > NEVER_TRAINED_TO_ZERO:
             raise UserError(
                 f"already {100 * found:.0f}% of this model's weights are zero: prune the one before pruning"
             )
-        for layer in self.layers:
-            prune.identity(layer, "weight")
+        for layer, name in self.matrices:
+            prune.identity(layer, name)
         make_copyable(model)
 
     @property
@@ -50,12 +50,11 @@ class MagnitudePruner:
     def step(self) -> float:
         """Zero the next share of the smallest weights; gives the sparsity that was reached."""
         self.done += 1
-        masks = [layer.weight_mask for layer in self.layers]
+        masks = [getattr(layer, f"{name}_mask") for layer, name in self.matrices]
         wanted = round(self.target_sparsity * self.done / self.steps * sum(mask.numel() for mask in masks))
         further = wanted - sum(int((mask == 0).sum()) for mask in masks)
         if further > 0:
-            weights = [(layer, "weight") for layer in self.layers]
-            prune.global_unstructured(weights, pruning_method=prune.L1Unstructured, amount=further)
+            prune.global_unstructured(self.matrices, pruning_method=prune.L1Unstructured, amount=further)
         make_copyable(self.model)
         return self.sparsity
 
@@ -67,39 +66,41 @@ class MagnitudePruner:
 def weights_of(model: nn.Module) -> list[Tensor]:
     """The weights that can be pruned, as the model uses them."""
     return [
-        layer.weight_orig * layer.weight_mask if hasattr(layer, "weight_mask") else layer.weight
-        for layer in model.modules()
-        if isinstance(layer, PRUNABLE)
+        getattr(layer, f"{name}_orig") * getattr(layer, f"{name}_mask")
+        if hasattr(layer, f"{name}_mask")
+        else getattr(layer, name)
+        for layer, name in matrices_in(model)
     ]
 
 
 def sparsity(model: nn.Module) -> float:
-    """The share of exact zeros among the weights of convolutions and linear layers."""
+    """The share of exact zeros among the weights of layers."""
     weights = weights_of(model)
     return sum(int((weight == 0).sum()) for weight in weights) / max(1, sum(weight.numel() for weight in weights))
 
 
 def hold_zeros(model: nn.Module) -> None:
     """Mask what is zero, so that training leaves it there."""
-    for layer in model.modules():
-        if isinstance(layer, PRUNABLE):
-            prune.custom_from_mask(layer, "weight", (layer.weight != 0).to(layer.weight.dtype))
+    for layer, name in list(matrices_in(model)):
+        weight = getattr(layer, name)
+        prune.custom_from_mask(layer, name, (weight != 0).to(weight.dtype))
     make_copyable(model)
 
 
 def without_masks(model: nn.Module) -> nn.Module:
     """The model with plain weights again, zeros included."""
-    for layer in model.modules():
-        if isinstance(layer, PRUNABLE) and hasattr(layer, "weight_mask"):
-            prune.remove(layer, "weight")
+    for layer, name in list(matrices_in(model)):
+        if hasattr(layer, f"{name}_mask"):
+            prune.remove(layer, name)
     return model
 
 
 def make_copyable(model: nn.Module) -> None:
     """A masked weight is the product of the last forward pass: cut off its history, which Python cannot copy."""
-    for layer in model.modules():
-        if hasattr(layer, "weight_mask"):
-            layer.weight = (layer.weight_orig * layer.weight_mask).detach()
+    for layer, name in matrices_in(model):
+        if hasattr(layer, f"{name}_mask"):
+            masked = getattr(layer, f"{name}_orig") * getattr(layer, f"{name}_mask")
+            setattr(layer, name, masked.detach())
 
 
 def prune_in_steps(

@@ -26,6 +26,7 @@ from dwindle.export.onnx_graph import layer_weights, makers_of, readers_of
 
 RESHAPING = ("Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "MaxPool")
 JOINING = ("Add", "Relu")
+COMPUTED_IN_INT8 = ("Conv", "Gemm", "MatMul")
 
 
 def quantized_static(parent: Version, workshop: Workshop, signed: bool = False) -> Version:
@@ -89,7 +90,11 @@ def worth_quantising(model: onnx.ModelProto) -> tuple[set[str], int]:
     """The first outputs of the nodes to compute in INT8, and how many of these nodes are layers with weights."""
     weights = {tensor.name for tensor, _ in layer_weights(model)}
     makers, readers = makers_of(model), readers_of(model)
-    with_weights = [node for node in model.graph.node if len(node.input) > 1 and node.input[1] in weights]
+    with_weights = [
+        node
+        for node in model.graph.node
+        if node.op_type in COMPUTED_IN_INT8 and len(node.input) > 1 and node.input[1] in weights
+    ]
     outputs = {node.output[0] for node in with_weights}
 
     def is_read_again(value: str) -> bool:

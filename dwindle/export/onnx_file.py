@@ -9,6 +9,7 @@ from onnxscript import ir, optimizer, rewriter
 from onnxscript.rewriter.rules.common import fuse_batchnorm_into_conv_rule, fuse_batchnorm_into_gemm_rule
 
 from dwindle.errors import UserError
+from dwindle.export.onnx_graph import bodies_of
 from dwindle.files import written_whole
 from dwindle.task import Axes
 
@@ -36,9 +37,19 @@ def lean(model: onnx.ModelProto) -> onnx.ModelProto:
 
     for tensor in graph.initializer:
         tensor.name = renamed(tensor.name)
-    for number, node in enumerate(graph.node):
+
+    def rename(node: onnx.NodeProto) -> None:
         node.input[:] = [renamed(name) for name in node.input]
         node.output[:] = [renamed(name) for name in node.output]
+        for body in bodies_of(node):  # which reads values of the graph around it by their names
+            for value in [*body.input, *body.output, *body.initializer]:
+                value.name = renamed(value.name)
+            del body.value_info[:]
+            for inner in body.node:
+                rename(inner)
+
+    for number, node in enumerate(graph.node):
+        rename(node)
         scope = node.name.split("/")[1] if node.name.count("/") > 1 else ""
         node.name = f"{scope}.{number}"  # the outermost module says what the node belongs to
         node.doc_string = ""

@@ -2,7 +2,9 @@
 
 import numpy as np
 import onnx
-from onnx import NodeProto, TensorProto, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
+
+from dwindle.export.layers import stored_weights
 
 SMALLEST_WORTH_IT = 64  # numbers; a shorter tensor saves less than the nodes that restore it cost
 
@@ -13,17 +15,8 @@ def size(tensor: TensorProto) -> int:
 
 
 def layer_weights(model: onnx.ModelProto) -> list[tuple[TensorProto, int]]:
-    """The stored float weights of convolutions and matrix products, each with the axis of its output channels."""
-    stored = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT}
-    found = {}
-    for node in model.graph.node:
-        if node.op_type in ("Conv", "Gemm", "MatMul") and len(node.input) > 1 and node.input[1] in stored:
-            tensor = stored[node.input[1]]
-            transposed = any(one.name == "transB" and one.i for one in node.attribute)
-            axis = 0 if node.op_type == "Conv" or transposed else len(tensor.dims) - 1
-            if size(tensor) >= SMALLEST_WORTH_IT:
-                found[tensor.name] = (tensor, axis)
-    return list(found.values())
+    """The stored float weights of layers, each with the axis of its output channels; tiny ones are left out."""
+    return [(tensor, axis) for tensor, axis in stored_weights(model) if size(tensor) >= SMALLEST_WORTH_IT]
 
 
 def zero_weights(model: onnx.ModelProto) -> int:
@@ -40,12 +33,30 @@ def makers_of(model: onnx.ModelProto) -> dict[str, NodeProto]:
 
 
 def readers_of(model: onnx.ModelProto) -> dict[str, list[NodeProto]]:
-    """For each value the nodes that read it."""
+    """For each value the nodes that read it, themselves or in a branch or loop that they hold."""
     readers: dict[str, list[NodeProto]] = {}
     for node in model.graph.node:
-        for name in node.input:
+        for name in read_by(node):
             readers.setdefault(name, []).append(node)
     return readers
+
+
+def bodies_of(node: NodeProto) -> list[GraphProto]:
+    """The graphs inside a node: the branches of an If, the body of a Loop or Scan."""
+    return [graph for one in node.attribute for graph in ([one.g] if one.HasField("g") else list(one.graphs))]
+
+
+def read_by(node: NodeProto) -> set[str]:
+    """The outer values that a node reads; its bodies see those of the graph around them."""
+    return set(node.input).union(*map(_free_values, bodies_of(node)))
+
+
+def _free_values(body: GraphProto) -> set[str]:
+    """What a body reads and does not make itself."""
+    own = {tensor.name for tensor in body.initializer} | {value.name for value in body.input}
+    own.update(output for node in body.node for output in node.output)
+    read = {value.name for value in body.output}.union(*map(read_by, body.node))
+    return read - own
 
 
 def remove_unread(model: onnx.ModelProto) -> None:
@@ -55,7 +66,7 @@ def remove_unread(model: onnx.ModelProto) -> None:
     for node in reversed(model.graph.node):
         if any(name in read for name in node.output):
             kept.append(node)
-            read.update(node.input)
+            read.update(read_by(node))
     tensors = [tensor for tensor in model.graph.initializer if tensor.name in read]
     nodes = list(reversed(kept))
     del model.graph.node[:], model.graph.initializer[:]
