@@ -17,6 +17,7 @@ from dwindle.infer.speech import REJECT
 from dwindle.infer.speech.sound_file import sound_files
 from dwindle.tasks.speech import corpora
 from dwindle.tasks.speech.corpora import HELD_OUT, TEST, TRAIN, VALIDATION, Clip
+from dwindle.tasks.speech.vocabulary import DIGIT_WORDS
 
 
 def put(path: Path, seed: int = 0) -> None:
@@ -43,9 +44,20 @@ def test_the_splits_of_the_real_corpora(data_dir):
     assert {clip.speaker for clip in fsdd} == set(corpora.FSDD_SPEAKERS)
     assert set(Counter((clip.label, clip.speaker) for clip in fsdd).values()) == {50}
     commands = corpora.speech_commands(data_dir)
-    assert counts(commands, "speech_commands") == {TRAIN: 10_995, VALIDATION: 1_532}
-    assert {clip.label for clip in commands} == set("0123456789")
-    assert len({clip.speaker for clip in commands if clip.split == VALIDATION}) == 185
+    listed = {
+        split: (data_dir / "speech_commands" / f"{name}_list.txt").read_text(encoding="utf-8").split()
+        for split, name in ((TRAIN, "training"), (VALIDATION, "validation"))
+    }
+    for corpus, is_digit in (("speech_commands", True), ("other_words", False)):
+        wanted = {
+            split: sum((name.split("/")[0] in DIGIT_WORDS) is is_digit for name in names)
+            for split, names in listed.items()
+        }
+        assert counts(commands, corpus) == wanted
+        assert min(wanted.values()) > 500
+    assert {clip.label for clip in commands} == {*"0123456789", REJECT}
+    said = {name.rsplit("/")[1].split("_nohash_")[0] for name in listed[VALIDATION]}
+    assert {clip.speaker for clip in commands if clip.split == VALIDATION} == said
     negatives = corpora.negatives(data_dir)
     assert {clip.label for clip in negatives} == {REJECT}
     for corpus in ("other_words", "wake_words"):
