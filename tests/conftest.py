@@ -21,6 +21,9 @@ hypothesis.settings.register_profile("dwindle", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("dwindle")
 
 
+OPTIONAL = "needs Kokoro"  # 120 MB of a model that no system package brings
+
+
 def pytest_addoption(parser):
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (continuous integration)")
 
@@ -39,7 +42,8 @@ def pytest_collection_modifyitems(items):
 
 def _skip_reports(config) -> list:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    return reporter.stats.get("skipped", []) if reporter else []  # one of several workers reports to the first process
+    skipped = reporter.stats.get("skipped", []) if reporter else []  # workers report to the first process
+    return [report for report in skipped if OPTIONAL not in report.longrepr[2]]
 
 
 @pytest.hookimpl(tryfirst=True)

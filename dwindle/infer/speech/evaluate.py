@@ -19,10 +19,11 @@ class Entry:
     path: Path
     words: tuple[str, ...]
     corpus: str
+    speaker: str = ""
 
 
 def read_manifest(path: Path, vocabulary: Sequence[str]) -> list[Entry]:
-    """A CSV file with the columns path (relative to the file), label and, if wished, corpus."""
+    """A CSV file with the columns path (relative to the file), label and, if wished, corpus and speaker."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -76,7 +77,8 @@ def _entry(manifest: Path, line: int, row: dict[str, str | None], vocabulary: Se
         words = tuple(label.replace(" ", ""))  # digits written together
     if any(word not in vocabulary for word in words):
         raise UserError(f"{manifest}, line {line}: label {label!r} is not made of {' '.join(vocabulary)}")
-    return Entry(manifest.parent / name, words, (row.get("corpus") or "").strip() or manifest.stem)
+    corpus, speaker = ((row.get(column) or "").strip() for column in ("corpus", "speaker"))
+    return Entry(manifest.parent / name, words, corpus or manifest.stem, speaker)
 
 
 def _row(corpus: str, pairs: Sequence[tuple[Entry, Sequence[str]]], isolated: bool) -> dict[str, Any]:

@@ -91,9 +91,7 @@ class FileListener:
                 raise UserError(f"longer than {LONGEST_ISOLATED_S} s: not an isolated word; leave --isolated away")
         clip = np.concatenate(blocks)
         begin, end = speech_edges(clip, rate)
-        window_samples = self.recogniser.window_samples
-        clip = amid_own_hiss(_about(clip, (begin + end) // 2, window_samples), window_samples, rate)
-        answer = self.recogniser.classify(clip)
+        answer = self.recogniser.classify(word_window(clip, (begin + end) // 2, self.recogniser))
         if answer.label is None:
             return []
         span = {"start": round(begin / rate, 3), "end": round(end / rate, 3)}
@@ -122,10 +120,11 @@ def _processed(blocks: Iterable[np.ndarray], processor: AudioProcessor) -> Itera
     yield processor.finish()
 
 
-def _about(clip: np.ndarray, centre: int, window_samples: int) -> np.ndarray:
-    """A clip longer than the window is cut about its speech, as the network was trained."""
+def word_window(clip: np.ndarray, centre: int, recogniser: Recogniser) -> np.ndarray:
+    """What the network hears of a clip of one word, as it was trained: a long one is cut about its speech's centre."""
+    window_samples = recogniser.window_samples
     start = min(max(centre - window_samples // 2, 0), max(0, len(clip) - window_samples))
-    return clip[start : start + window_samples]
+    return amid_own_hiss(clip[start : start + window_samples], window_samples, recogniser.sample_rate)
 
 
 _worker: FileListener
