@@ -16,7 +16,6 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from dwindle import __version__
 from dwindle.cli import FlagParser, nonempty, positive_int
 from dwindle.errors import run
 from dwindle.infer.model_file import DEFAULT_TASK, SENSES, released_model, sense_of
@@ -47,7 +46,6 @@ def parser_of_all(**how) -> FlagParser:
     common.add_argument("--model", type=nonempty, metavar="FILE", help="an exported ONNX file instead")
     common.add_argument("--json", action="store_true", help="one JSON object per answer, for a program to read")
     common.add_argument("--threads", type=positive_int, default=1, help="of the network, per process (default 1)")
-    common.add_argument("--version", action="version", version=f"dwindle {__version__}")
     return parser
 
 

@@ -2,8 +2,9 @@
 
 import argparse
 import math
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from dwindle import __version__
 from dwindle.errors import UsageError
 
 LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
@@ -11,7 +12,14 @@ MOST_CHANNELS = 1024
 
 
 class FlagParser(argparse.ArgumentParser):
-    """Refuses a command line as everything else is refused: in one line, where argparse would print all flags first."""
+    """Refuses a command line as everything else is refused: in one line, where argparse would print all flags first.
+
+    Every command says its --version.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.add_argument("--version", action="version", version=f"dwindle {__version__}")
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (--help lists what there is)")

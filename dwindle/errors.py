@@ -105,10 +105,22 @@ def imported(module: str, remedy: str) -> ModuleType:
         raise UserError(f"{module} cannot be imported ({error}): {remedy}") from error
 
 
+def how_to_install(program: str) -> str:
+    """What brings the packages that a program needs, in a clone or beside an installed wheel."""
+    is_light = Path(program).stem in ("infer", "dwindle-infer")
+    if (Path(__file__).parents[1] / "requirements.txt").is_file():
+        return f"pip install -r requirements{'-runtime' if is_light else ''}.txt"
+    return "pip install dwindle" if is_light else "pip install 'dwindle[train]'"
+
+
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Ctrl-C while a script still imports torch, which takes seconds: one line there too."""
+    """What happens while a script still imports, which takes seconds: Ctrl-C, or a missing package, is one line."""
+    program = Path(sys.argv[0]).name
+    missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else "dwindle"
     if issubclass(kind, KeyboardInterrupt):  # Python then ends itself by the signal, as a shell expects
-        print(f"\n{Path(sys.argv[0]).name}: interrupted", file=sys.stderr)
+        print(f"\n{program}: interrupted", file=sys.stderr)
+    elif missing.split(".")[0] != "dwindle":
+        print(f"{program}: {missing} is not installed: {how_to_install(program)}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 
