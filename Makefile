@@ -1,5 +1,5 @@
 # Dwindle's commands: `make help` lists them.
-# Settings, on the command line: PYTHON=python3.12   DATA=path/to/data   PYTEST_FLAGS="-k voices"
+# Settings, on the command line: PYTHON=python3.12   DATA=path/to/data   PYTEST_FLAGS="-k voices"   PROCESSES=1
 
 PYTHON ?= python3
 DATA ?= $(DWINDLE_DATA)
@@ -8,7 +8,11 @@ PYTEST_FLAGS ?=
 FULL := .venv/bin/python
 LIGHT := .venv-demo/bin/python
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-TRAIN := $(FULL) -m dwindle.launch train_distill.py
+# a process for each core, of which a batch of 128 is shared evenly, trains half as fast again as as many threads
+PROCESSES ?= $(shell n=1; while [ $$n -lt 8 ] && [ $$((2 * n)) -le $(CORES) ]; do n=$$((2 * n)); done; echo $$n)
+LAUNCH := OMP_NUM_THREADS=1 $(FULL) -m torch.distributed.run --standalone --nproc_per_node $(PROCESSES)
+TRAIN := $(LAUNCH) train_distill.py
+PRUNE := $(LAUNCH) prune_and_quantize.py
 ifneq ($(DATA),)
 export DWINDLE_DATA := $(DATA)
 endif
@@ -43,7 +47,7 @@ test: .venv/installed  ## install everything, check the style, run every test (q
 
 pipeline: .venv/installed  ## every stage in order, small settings, from whatever data there is
 	$(TRAIN) --epochs 10 --temperature 4.0 --alpha 0.7
-	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --steps 4
+	$(PRUNE) --target_sparsity 0.4 --steps 4
 	$(FULL) export_models.py --output_dir artifacts --benchmark
 	$(FULL) infer.py samples/
 
@@ -54,11 +58,11 @@ release: .venv/installed  ## the full recipe, from data to artifacts/; hours, an
 	    --start_from $(BEST_IN_STREAMS) --output_dir artifacts/first --resume
 	$(TRAIN) $(DISTILLED) --teacher $(TEACHERS) --epochs 20 --lr 0.0012 \
 	    --start_from artifacts/first/student.pt --resume
-	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
+	$(PRUNE) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
 	    --one_shot --sweep --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
 	$(TRAIN) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
 	    --output_dir artifacts/width-24 --resume
-	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
+	$(PRUNE) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
 	    --teacher artifacts/student.pt --output_dir artifacts/width-24 --resume
 	$(FULL) export_models.py --output_dir artifacts --benchmark --pt2
 	$(FULL) -m bench.streaming --output logs/streaming.json

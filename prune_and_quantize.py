@@ -4,6 +4,7 @@
 
 Takes artifacts/student.pt; writes artifacts/pruned.pt, artifacts/quantized.onnx (the version that should ship), every
 other version under artifacts/versions/, and a row for each in artifacts/results.json. --resume goes on after a stop.
+Under `torchrun` or `accelerate launch` several processes share the fine-tuning, and the first does all the rest.
 """
 
 import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
@@ -16,9 +17,7 @@ import json
 import sys
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
@@ -32,13 +31,14 @@ from dwindle.compress.quantize_static import checked_calibration, quantized_stat
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
 from dwindle.compress.workshop import Workshop
 from dwindle.engine import onnx_engine
-from dwindle.errors import UsageError, UserError, run
+from dwindle.errors import UserError, run
 from dwindle.export.measure import file_size
 from dwindle.export.onnx_file import read_onnx, write_onnx
 from dwindle.files import sha256_of
 from dwindle.results import load_or_begin, record
 from dwindle.stage import StageParser
 from dwindle.task import Task, open_task
+from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
 
 __all__ = ["MagnitudePruner", "QuantizedModel", "main"]
@@ -48,26 +48,27 @@ def main() -> None:
     arguments = parse_arguments()
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
         rows = shrink(arguments)
-    if arguments.json:
+    if arguments.json and rows:
         print(json.dumps(rows, indent=1))
 
 
 def shrink(arguments: argparse.Namespace) -> list[dict]:
-    """The whole stage; returns the rows that it recorded."""
+    """The whole stage; returns the rows that it recorded. Only the main process has any, and tells or writes things."""
+    accelerator = start_accelerator(arguments.device, arguments.batch_size)
     folder = Path(arguments.output_dir)
     student_path = Path(arguments.student or folder / "student.pt")
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
     rows = load_or_begin(folder / "results.json", arguments.task)["rows"]  # before the work, not after
     if arguments.resume and (done := made_before(rows, folder, student_path, arguments.structured)):
-        print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
-        return done
+        accelerator.print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
+        return done if accelerator.is_main_process else []
     teachers = teachers_of(arguments, student, student_path)
     task = open_task(arguments.task, arguments, student)
     for path in teachers:
         task.may_learn_from(load_checkpoint(path, student.task), path)
     network = task.restored(student, student_path)
     checked_calibration(task.calibration_inputs())
-    workshop = open_workshop(arguments, task, network, folder, student.seed, teachers)
+    workshop = open_workshop(arguments, accelerator, task, network, folder, student.seed, teachers)
 
     stage = "distilled" if student.stage == "distilled" else "student"
     floating = workshop.finished("student", stage, network, "float")
@@ -76,6 +77,8 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     corpora = sorted({*student.corpora, *task.corpora}.union(*taught))  # its training, and what it is tuned on here
 
     def save(version: Version, file: str, build_arguments: dict) -> None:
+        if not workshop.is_main_process:
+            return
         Checkpoint(
             task=task.name,
             labels=student.labels,
@@ -103,12 +106,18 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         name, smaller = structured_name(removed), narrowed(student.arguments, removed)
         cut = prune_channels(network, task.rebuild(smaller), workshop, name, arguments.structured_epochs)
         save(cut, f"{name}.pt", smaller)
-        versions += [cut, with_int8_weights(cut, workshop)]
+        versions.append(cut)
+    rounded = quantized_aware(pruned, workshop, arguments.qat_epochs)
+    if not workshop.is_main_process:  # training is over
+        return []
 
+    cuts = [version for version in versions if version.stage == "structured"]
+    for cut in cuts:
+        versions.insert(versions.index(cut) + 1, with_int8_weights(cut, workshop))
     quantised = [
         quantized_static(pruned, workshop),
         quantized_static(pruned, workshop, signed=True),
-        quantized_aware(pruned, workshop, arguments.qat_epochs),
+        rounded,
         with_int8_weights(pruned, workshop),
     ]
     versions += [with_float16_weights(pruned, workshop), quantized_dynamic(pruned, workshop), *quantised]
@@ -189,14 +198,18 @@ def teachers_of(arguments: argparse.Namespace, student: Checkpoint, student_path
 
 
 def open_workshop(
-    arguments: argparse.Namespace, task: Task, student: nn.Module, folder: Path, seed: int, teachers: list[Path]
+    arguments: argparse.Namespace,
+    accelerator: Accelerator,
+    task: Task,
+    student: nn.Module,
+    folder: Path,
+    seed: int,
+    teachers: list[Path],
 ) -> Workshop:
     """The task's data, its teachers, and a folder for all versions."""
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
     networks = [task.restored(load_checkpoint(path, task.name), path) for path in teachers]
     helped = f"with the help of {', '.join(map(str, teachers))}" if teachers else "without a teacher"
-    print(f"fine-tuning {helped}", flush=True)
+    accelerator.print(f"fine-tuning {helped}", flush=True)
 
     workshop = Workshop(
         task=task,
@@ -204,17 +217,16 @@ def open_workshop(
         loss=KnowledgeDistillationLoss(arguments.temperature, arguments.alpha),
         teacher=Ensemble(networks) if networks else None,
         parent=copy.deepcopy(student) if networks else None,
-        accelerator=Accelerator(
-            cpu=arguments.device != "cuda", dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True)
-        ),
+        accelerator=accelerator,
         batch_size=arguments.batch_size,
         learning_rate=arguments.lr,
         seed=seed,
         resume=arguments.resume,
     )
     workshop.folder.mkdir(parents=True, exist_ok=True)
-    if not arguments.resume:
+    if not arguments.resume and workshop.is_main_process:
         workshop.forget_everything()
+    accelerator.wait_for_everyone()  # before anybody looks for what there is to go on from
     return workshop
 
 

@@ -5,6 +5,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import FrameType, ModuleType, TracebackType
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_SIGNALLED = 128  # plus the number of the signal, as shells report it
+SILENCE_S = 10.0  # in which a launcher on a busy machine stops the other processes, once one has failed
 
 
 class UserError(Exception):
@@ -51,6 +53,7 @@ def run(main: Callable[[], int | None]) -> None:
         code = main() or 0
         sys.stdout.flush()
     except UserError as error:
+        _wait_for_the_first()
         print(f"{program}: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt as interrupted:
@@ -60,9 +63,16 @@ def run(main: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_FAILURE
     except OSError as error:
+        _wait_for_the_first()
         print(f"{program}: {describe_os_error(error)}", file=sys.stderr)
         code = EXIT_FAILURE
     sys.exit(code)
+
+
+def _wait_for_the_first() -> None:
+    """Of several processes that torchrun started, the first says what all have met; what it does not, another says."""
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(SILENCE_S)
 
 
 @contextmanager

@@ -124,11 +124,13 @@ def prune_in_steps(
             pruner.done = number
         else:
             reached = pruner.step()
-            print(f"{name}: step {number}/{steps}: {100 * reached:.1f}% of the weights are zero", flush=True)
+            zeros = f"{100 * reached:.1f}% of the weights are zero"
+            workshop.accelerator.print(f"{name}: step {number}/{steps}: {zeros}", flush=True)
             workshop.fine_tune(network, f"{name}-{number}", epochs)
             make_copyable(network)
             state = {"format": STATE_FORMAT, "conditions": conditions, "weights": network.state_dict()}
-            save_tensors(state_path, state)
+            if workshop.is_main_process:
+                save_tensors(state_path, state)
             workshop.forget(f"{name}-{number}")
         if at_each_step is not None:
             level = f"{name}_{round(100 * pruner.sparsity)}"

@@ -35,6 +35,11 @@ class Workshop:
     resume: bool
 
     @property
+    def is_main_process(self) -> bool:
+        """Whether this process writes and tells; others only help to train."""
+        return self.accelerator.is_main_process
+
+    @property
     def conditions(self) -> dict[str, Any]:
         """How it fine-tunes; a state that was reached otherwise is not gone on from."""
         return {
@@ -49,7 +54,9 @@ class Workshop:
         }
 
     def write_onnx(self, network: nn.Module, path: Path) -> None:
-        """The network as a file, which says what task it is of."""
+        """The network as a file, which says what task it is of; written by the main process alone."""
+        if not self.is_main_process:
+            return
         exported, example = self.task.exported(network), self.task.example_inputs()
         to_onnx(exported, example, path, self.task.inputs, self.task.outputs, {"task": self.task.name})
 
@@ -82,7 +89,8 @@ class Workshop:
 
     def forget(self, name: str) -> None:
         """Remove the state of a fine-tuning whose outcome is kept elsewhere."""
-        (self.folder / f".training-{name}.pt").unlink(missing_ok=True)
+        if self.is_main_process:
+            (self.folder / f".training-{name}.pt").unlink(missing_ok=True)
 
     def forget_everything(self) -> None:
         """Remove every state that --resume could go on from."""

@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast, broadcast_object_list
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
@@ -92,7 +94,7 @@ class Trainer:
                 self._save_state()
             self.accelerator.wait_for_everyone()
         self.plain.load_state_dict(self.best_weights)
-        kept = self.task.validate(self.engine(self.plain))
+        kept = self._agreed(lambda: self.task.validate(self.engine(self.plain)))
         return {
             "validation": kept.as_row(),
             "best_epoch": math.ceil(self.best_step / self.steps_per_epoch),
@@ -125,7 +127,7 @@ class Trainer:
         self._agree_on_statistics()
         if not all(tensor.isfinite().all() for tensor in self.average.module.state_dict().values()):
             raise self._diverged()
-        score = self.task.validate(self.engine(self.average.module))
+        score = self._agreed(lambda: self.task.validate(self.engine(self.average.module)))
         self.evaluations += 1
         if self.best is None or score.better_than(self.best):
             self.best, self.last_gain = score, self.step
@@ -167,10 +169,17 @@ class Trainer:
         )
 
     def _agree_on_statistics(self) -> None:
-        """Each process normalised its own clips: keep the mean, so that all of them judge the same model."""
+        """Each process saw its own examples: keep the mean, and of whole numbers the main process's."""
         for buffer in self.average.module.buffers():
             if buffer.is_floating_point():
                 buffer.copy_(self.accelerator.reduce(buffer, reduction="mean"))
+            else:
+                buffer.copy_(broadcast(buffer))
+
+    def _agreed(self, validate: Callable[[], Metric]) -> Metric:
+        """The main process's score for all: whether to go on is decided by it, and all must decide alike."""
+        score = [validate() if self.accelerator.is_main_process else None]
+        return broadcast_object_list(score)[0]
 
     def _satisfied(self) -> bool:
         target, patience = self.recipe.stop_accuracy, self.recipe.patience
