@@ -1,0 +1,39 @@
+// The page: what there is to try, and the one worker that computes it.
+import { Brain } from "./brain";
+import { element, made, problem } from "./page";
+import type { ModelName, Site } from "./protocol";
+import { Speak } from "./speak";
+import { Tabs } from "./tabs";
+
+const NO_WEBASSEMBLY =
+  "This browser runs no WebAssembly, so nothing can be recognised here. A current Firefox, Chrome, Edge or Safari does it. " +
+  "The recordings below can still be played, and python infer.py --mic listens without a browser.";
+const RUNTIME = "runtime.wasm.gz";
+
+async function begin(): Promise<void> {
+  const site: Site = await (await fetch("site.json")).json();
+  const tabs = new Tabs();
+  tabs.offer("speak");
+  if (typeof WebAssembly !== "object") {
+    for (const name of site.samples) element("samples").append(made("audio", { src: name, controls: "", title: name, preload: "none" }));
+    return problem(NO_WEBASSEMBLY);
+  }
+  const brain = new Brain((message) => {
+    if (message.kind === "words") speak.words(message.words);
+    else speak.sound(message.sound);
+  });
+  const open = (model: ModelName) =>
+    brain.ask("open", { model, url: new URL(site.models[model]!, document.baseURI).href, runtimeUrl: new URL(RUNTIME, document.baseURI).href });
+  const speak = new Speak(brain, site);
+  await open("speech");
+  speak.ready();
+}
+
+/** Last of all, so that the first visit waits for nothing that only the next one needs. */
+function keepForOffline(): void {
+  navigator.serviceWorker?.register("sw.js").catch((error) => console.warn("this page will not work offline:", error));
+}
+
+begin()
+  .catch((error: Error) => problem(`The page could not be loaded whole (${error.message}). Load it again.`))
+  .finally(keepForOffline);
