@@ -29,7 +29,7 @@ HISS = 0.002  # root mean square, of full scale
 
 
 def strings(words: Sequence[np.ndarray], rate: int, count: int, seed: int = 0) -> list[np.ndarray]:
-    """Recordings of one word each, strung together with pauses of all lengths, loud and soft, half of them amid hiss."""
+    """Words strung together with pauses of all lengths, loud and soft, half of the strings amid hiss."""
     random = np.random.default_rng(seed)
     made = []
     for number in range(count):
