@@ -1,5 +1,6 @@
 // The page: what there is to try, and the one worker that computes it.
 import { Brain } from "./brain";
+import { Compare } from "./compare";
 import { element, made, problem } from "./page";
 import type { ModelName, Site } from "./protocol";
 import { Speak } from "./speak";
@@ -14,6 +15,7 @@ async function begin(): Promise<void> {
   const site: Site = await (await fetch("site.json")).json();
   const tabs = new Tabs();
   tabs.offer("speak");
+  if (site.results.length) tabs.offer("compare", () => showResults(site).catch(notWhole));
   if (typeof WebAssembly !== "object") {
     for (const name of site.samples) element("samples").append(made("audio", { src: name, controls: "", title: name, preload: "none" }));
     return problem(NO_WEBASSEMBLY);
@@ -29,11 +31,17 @@ async function begin(): Promise<void> {
   speak.ready();
 }
 
+async function showResults(site: Site): Promise<void> {
+  new Compare(await Promise.all(site.results.map(async (url) => (await fetch(url)).json())));
+}
+
+const notWhole = (error: Error) => problem(`The page could not be loaded whole (${error.message}). Load it again.`);
+
 /** Last of all, so that the first visit waits for nothing that only the next one needs. */
 function keepForOffline(): void {
   navigator.serviceWorker?.register("sw.js").catch((error) => console.warn("this page will not work offline:", error));
 }
 
 begin()
-  .catch((error: Error) => problem(`The page could not be loaded whole (${error.message}). Load it again.`))
+  .catch(notWhole)
   .finally(keepForOffline);
