@@ -244,6 +244,32 @@ def test_the_keyboard_is_enough(page):
     page.wait_for_selector("#state:has-text('42')")
 
 
+def test_compare_shows_every_version_and_the_command_that_made_it(page):
+    rows = json.loads((ROOT / "artifacts" / "results.json").read_text(encoding="utf-8"))["rows"]
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#score").select_option("unseen_speakers")
+    page.wait_for_selector("#size-chart .mark")
+    drawn = [row for row in rows if row.get("bytes") and "unseen_speakers" in row["scores"]]
+    assert page.locator("#size-chart .mark").count() == len(drawn)
+    assert page.locator("#latency-chart .mark").count() >= 3
+    for name in ("structured 30:", "pruned qat:"):
+        page.locator(f"#size-chart .mark[aria-label^='{name}']").press("Enter")
+        row = next(row for row in rows if row["version"] == name.rstrip(":").replace(" ", "_"))
+        first = page.locator("#chosen details").first
+        assert first.locator("code").inner_text() == row["command"]
+        assert f"{row['parameters']:,}" in first.inner_text()
+    assert page.errors == []
+
+
+def test_compare_fits_a_phone_in_the_dark(plain_browser, url):
+    page = opened(plain_browser, url, **PHONE, color_scheme="dark")
+    page.get_by_role("tab", name="Compare").tap()
+    page.wait_for_selector("#size-chart .mark")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
+    page.context.close()
+
+
 def test_the_site_is_small_and_the_program_readable(site):
     assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 15e6
     for path in (ROOT / "web" / "src").iterdir():

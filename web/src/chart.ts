@@ -4,6 +4,7 @@ import { made } from "./page";
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 58, right: 16, top: 12, bottom: 46 };
 const HEIGHT = 320, ROOM = 0.08; // of the range, around the points
+const NAME_WIDTH = 84; // pixels; a narrow screen scrolls
 const NEAR = 14; // pixels: points that lie so close are chosen together, for one hides the other
 
 export interface Point {
@@ -21,7 +22,8 @@ type Attributes = Record<string, string | number>;
 
 /** `choose` is given the point that was chosen, and after it those that it may hide. */
 export function draw<Kind extends Point>(holder: HTMLElement, points: Kind[], axes: Axes, choose: (chosen: Kind[]) => void): void {
-  const width = Math.max(300, holder.clientWidth), svg = shape("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, height: HEIGHT, role: "group" });
+  const width = Math.max(axes.xNames ? NAME_WIDTH * axes.xNames.length : 300, holder.clientWidth);
+  const svg = shape("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "group" });
   svg.setAttribute("aria-label", `${axes.yLabel} against ${axes.xLabel}`);
   const scale = axes.xLog ? Math.log10 : (value: number) => value;
   const [left, right] = axes.xNames ? [-0.5, axes.xNames.length - 0.5] : widened(points.map((point) => scale(point.x)));

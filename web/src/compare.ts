@@ -106,13 +106,14 @@ export class Compare {
   }
 }
 
-/** What is known of a version, the command that made it first; of several, one after the other. */
+/** What is known of a version, the command that made it first; others that lie there are folded up. */
 function tell(chosen: RowPoint[]): void {
-  element("chosen").replaceChildren(...chosen.flatMap(({ task, row }) => [
-    made("h3", {}, `${inWords(task)}: ${inWords(row.version)}`),
-    made("code", { class: "command" }, row.command),
-    made("dl", {}, ...facts(row).flatMap(([name, value]) => [made("dt", {}, name), made("dd", {}, value)])),
-  ]));
+  element("chosen").replaceChildren(...chosen.map(({ task, row }, place) => {
+    const one = made("details", place ? {} : { open: "" }, made("summary", {}, `${inWords(task)}: ${inWords(row.version)}`));
+    const list = facts(row).flatMap(([name, value]) => [made("dt", {}, name), made("dd", {}, value)]);
+    one.append(made("code", { class: "command" }, row.command), made("dl", {}, ...list));
+    return one;
+  }));
 }
 
 function facts(row: Row): [string, string][] {
