@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 from script_process import ROOT
-from web_browser import PHONE, browser, build_site, digits_shown, microphone_flags, opened, served
+from web_browser import PHONE, build_site, digits_shown, microphone_flags, opened
 from web_vectors import DETECTOR, MODEL, strings, vectors
 
+from bench.browser import browser, served
 from dwindle.infer.speech.file_listener import FileListener, Settings
 
 SAMPLES = sorted((ROOT / "samples").glob("*.wav"))

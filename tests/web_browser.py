@@ -1,26 +1,16 @@
 """The page as a visitor has it: built, behind a plain file server, in a real browser without a screen."""
 
-import functools
-import http.server
 import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bench.browser import CHROMIUM
+
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium")
 READY_MS = 60_000  # on a busy machine
-FLAGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required")
 PHONE = {"viewport": {"width": 360, "height": 640}, "is_mobile": True, "has_touch": True, "device_scale_factor": 2}
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def build_site() -> Path:
@@ -32,30 +22,6 @@ def build_site() -> Path:
     done = subprocess.run(["make", "web-build"], cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     return ROOT / "web" / "dist"
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a plain file server on this computer."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@contextmanager
-def browser(playwright, *flags: str):
-    """Chromium with these switches besides."""
-    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
-    try:
-        yield chromium
-    finally:
-        chromium.close()
 
 
 def microphone_flags(recording: Path) -> tuple[str, ...]:
