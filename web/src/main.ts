@@ -1,10 +1,12 @@
 // The page: what there is to try, and the one worker that computes it.
 import { Brain } from "./brain";
 import { Compare } from "./compare";
+import { Draw } from "./draw";
 import { element, made, problem } from "./page";
 import type { ModelName, Site } from "./protocol";
 import { Speak } from "./speak";
 import { Tabs } from "./tabs";
+import { Feel, GoOn } from "./write";
 
 const NO_WEBASSEMBLY =
   "This browser runs no WebAssembly, so nothing can be recognised here. A current Firefox, Chrome, Edge or Safari does it. " +
@@ -27,8 +29,23 @@ async function begin(): Promise<void> {
   const open = (model: ModelName) =>
     brain.ask("open", { model, url: new URL(site.models[model]!, document.baseURI).href, runtimeUrl: new URL(RUNTIME, document.baseURI).href });
   const speak = new Speak(brain, site);
+  if (site.models.digits) {
+    tabs.offer("draw", () => void open("digits").then(({ metadata }) => new Draw(brain, JSON.parse(metadata.labels))).catch(notWhole));
+  }
+  if (site.models.sentiment || site.models.language) tabs.offer("write", () => void write(site, brain, open).catch(notWhole));
   await open("speech");
   speak.ready();
+}
+
+/** Each half of the tab appears when its model is there. */
+async function write(site: Site, brain: Brain, open: (model: ModelName) => Promise<unknown>): Promise<void> {
+  const halves = { sentiment: Feel, language: GoOn };
+  for (const [model, half] of Object.entries(halves) as ["sentiment" | "language", typeof Feel | typeof GoOn][]) {
+    if (!site.models[model]) continue;
+    element(model).hidden = false;
+    await open(model);
+    new half(brain);
+  }
 }
 
 async function showResults(site: Site): Promise<void> {

@@ -15,11 +15,12 @@ export class Model {
   private constructor(private readonly session: ort.InferenceSession, readonly metadata: Record<string, string>) {}
 
   static async open(bytes: Uint8Array): Promise<Model> {
-    return new Model(await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] }), metadataOf(bytes));
+    return new Model(await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], logSeverityLevel: 3 }), metadataOf(bytes));
   }
 
-  get inputNames(): readonly string[] {
-    return this.session.inputNames;
+  /** Each input with its sizes; a name stands for one that may be any. */
+  shapes(): [string, readonly (number | string)[]][] {
+    return this.session.inputMetadata.flatMap((input) => (input.isTensor ? [[input.name, input.shape] as [string, readonly (number | string)[]]] : []));
   }
 
   run(inputs: Record<string, ort.Tensor>): Promise<Outputs> {
@@ -36,6 +37,10 @@ export class Model {
 
 export function floats(data: Float32Array, shape: number[]): ort.Tensor {
   return new ort.Tensor("float32", data, shape);
+}
+
+export function wholeNumbers(data: number[], shape: number[]): ort.Tensor {
+  return new ort.Tensor("int64", BigInt64Array.from(data, BigInt), shape);
 }
 
 /** Over the whole of a row, safe for large values. */

@@ -1,4 +1,5 @@
 // What the page and its worker say to each other.
+import type { Feeling } from "./sentiment_model";
 import type { Word } from "./rules";
 
 export type ModelName = "speech" | "digits" | "sentiment" | "language";
@@ -45,6 +46,10 @@ export interface Questions {
   hear: [{ samples: Float32Array; rate: number }, HeardFile];
   listen: [{ rate: number; port: MessagePort }, void];
   stop: [Record<string, never>, { heardS: number; computeS: number }];
+  look: [{ images: Float32Array }, Float32Array[]];
+  feel: [{ text: string }, Feeling | null];
+  begin: [{ text: string }, void];
+  next: [{ temperature: number }, string];
 }
 
 export type Question = keyof Questions;

@@ -1,14 +1,20 @@
 // The models' own thread: the page stays quick whatever they compute.
+import { DigitNetwork } from "./digit_network";
 import { Ear } from "./ear";
+import { LanguageModel } from "./language_model";
 import { Model, setRuntime } from "./model";
 import type { FromWorker, ModelName, Question, Questions } from "./protocol";
 import { SpeechRecogniser } from "./recogniser";
+import { SentimentModel } from "./sentiment_model";
 
 type Answers = { [Name in Question]: (asked: Questions[Name][0]) => Promise<Questions[Name][1]> };
 
 const GZIP_MAGIC = [0x1f, 0x8b]; // some servers unpack what is named .gz, and most do not
 let runtime: Promise<void> | null = null;
 let ear: Ear | null = null;
+let eye: DigitNetwork | null = null;
+let reader: SentimentModel | null = null;
+let writer: LanguageModel | null = null;
 
 const send = (message: FromWorker, transfer: Transferable[] = []) => postMessage(message, { transfer });
 
@@ -25,10 +31,11 @@ async function loadRuntime(url: string): Promise<void> {
   setRuntime(isPacked ? await unpacked().arrayBuffer() : (bytes.buffer as ArrayBuffer));
 }
 
-const openers: Partial<Record<ModelName, (model: Model) => Promise<void>>> = {
-  speech: async (model) => {
-    ear = new Ear(await SpeechRecogniser.open(model), send);
-  },
+const openers: Record<ModelName, (model: Model) => Promise<void>> = {
+  speech: async (model) => void (ear = new Ear(await SpeechRecogniser.open(model), send)),
+  digits: async (model) => void (eye = new DigitNetwork(model)),
+  sentiment: async (model) => void (reader = await SentimentModel.open(model)),
+  language: async (model) => void (writer = new LanguageModel(model)),
 };
 
 const opened = <T>(thing: T | null): T => {
@@ -41,7 +48,7 @@ const answers: Answers = {
     runtime ??= loadRuntime(runtimeUrl);
     const [bytes] = await Promise.all([bytesOf(url), runtime]);
     const network = await Model.open(bytes);
-    await openers[model]?.(network);
+    await openers[model](network);
     return { metadata: network.metadata };
   },
   hear: ({ samples, rate }) => opened(ear).hear(samples, rate),
@@ -49,6 +56,10 @@ const answers: Answers = {
     opened(ear).listen(rate, port);
   },
   stop: () => opened(ear).stop(),
+  look: ({ images }) => opened(eye).probabilities(images),
+  feel: ({ text }) => opened(reader).feeling(text),
+  begin: ({ text }) => opened(writer).begin(text),
+  next: ({ temperature }) => opened(writer).next(temperature),
 };
 
 addEventListener("message", async ({ data: { id, question, asked } }: MessageEvent) => {
