@@ -5,6 +5,7 @@ PYTHON ?= python3
 DATA ?= $(DWINDLE_DATA)
 PYTEST_FLAGS ?=
 PORT ?= 8000
+WEB_DIST ?= web/dist
 
 FULL := .venv/bin/python
 LIGHT := .venv-demo/bin/python
@@ -76,10 +77,10 @@ samples: .venv/installed  ## speak the recordings of samples/ again (needs espea
 
 web: web-build  ## the page: build it, serve it on this computer, open it (speak, draw, write, compare; Ctrl-C ends it)
 	(sleep 1; $(PYTHON) -m webbrowser http://127.0.0.1:$(PORT)/ >/dev/null) & \
-	    exec $(PYTHON) -m http.server --bind 127.0.0.1 --directory web/dist $(PORT)
+	    exec $(PYTHON) -m http.server --bind 127.0.0.1 --directory $(WEB_DIST) $(PORT)
 
 web-build: web/node_modules/installed  ## write the page to web/dist, for any file server (needs Node.js and npm)
-	cd web && npx --no-install tsc --noEmit && node build.mjs
+	cd web && npx --no-install tsc --noEmit && node build.mjs $(abspath $(WEB_DIST))
 
 clean:  ## remove both virtual environments, the built page and every cache; data, artifacts and logs stay
 	rm -rf .venv .venv-demo web/node_modules web/dist .pytest_cache .ruff_cache .hypothesis

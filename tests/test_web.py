@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from script_process import ROOT
-from web_browser import PHONE, build_site, digits_shown, microphone_flags, opened
+from web_browser import PHONE, build_site, digits_shown, microphone_flags, opened, run_node_test
 from web_vectors import DETECTOR, MODEL, strings, vectors
 
 from bench.browser import browser, served
@@ -26,8 +26,8 @@ def read(path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def site():
-    return build_site()
+def site(tmp_path_factory):
+    return build_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def plain_browser(playwright):
         yield chromium
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(plain_browser, url):
     page = opened(plain_browser, url)
     yield page
@@ -72,16 +72,7 @@ def held_to(site, recordings, folder) -> subprocess.CompletedProcess:
     made = vectors(recordings)
     assert sum(len(row["words"]) for row in made["recordings"]) >= len(recordings)
     (folder / "vectors.json").write_text(json.dumps(made), encoding="utf-8")
-    program = folder / "listener.test.mjs"
-    bundle = ["npx", "--no-install", "esbuild", "test/listener.test.ts", "--bundle", "--platform=node", "--format=esm"]
-    subprocess.run([*bundle, "--log-level=error", f"--outfile={program}"], cwd=ROOT / "web", check=True, timeout=60)
-    files = {"VECTORS": str(folder / "vectors.json"), "RUNTIME": str(site / "runtime.wasm.gz")}
-    return subprocess.run(
-        ["env", *(f"{name}={path}" for name, path in files.items()), "node", "--test", str(program)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    return run_node_test("listener.test", site, folder, VECTORS=folder / "vectors.json")
 
 
 @pytest.mark.slow(seconds=20)
@@ -172,6 +163,7 @@ def test_an_unsure_digit_is_shown_as_unsure(page, tmp_path):
         confidences = [digit["confidence"] for digit in python.hear(str(path))["digits"]]
         if confidences and min(confidences) < 0.7 and max(confidences) > 0.8:
             break
+    page.get_by_role("tab", name="Speak").click()
     page.set_input_files("#file", path)
     page.wait_for_selector(f"#state:has-text('{path.name}:')")
     shown = [item.get_attribute("class") for item in page.locator("#heard li").all()]
@@ -235,7 +227,8 @@ def test_on_a_phone_nothing_is_cut_off(plain_browser, url):
     page.context.close()
 
 
-def test_the_keyboard_is_enough(page):
+def test_the_keyboard_is_enough(plain_browser, url):
+    page = opened(plain_browser, url)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "tab-speak"
     page.keyboard.press("Tab")
@@ -243,6 +236,7 @@ def test_the_keyboard_is_enough(page):
     page.get_by_role("button", name="four two").focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("#state:has-text('42')")
+    page.context.close()
 
 
 def test_compare_shows_every_version_and_the_command_that_made_it(page):

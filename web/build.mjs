@@ -1,12 +1,13 @@
-// The site, whole, in web/dist: node build.mjs. Models, results and recordings are taken from the project as they are.
+// The site, whole, in web/dist or a folder that is named: node build.mjs [FOLDER]. Models, results and recordings are taken from the project as they are.
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-const web = dirname(fileURLToPath(import.meta.url)), project = dirname(web), dist = join(web, "dist");
+const web = dirname(fileURLToPath(import.meta.url)), project = dirname(web);
+const dist = resolve(process.argv[2] ?? join(web, "dist"));
 const MOST_BYTES = 15e6;
 const RUNTIME = join(web, "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm");
 const TASKS = { speech: "spoken_digits", digits: "handwritten_digits", sentiment: "sentiment", language: "language_model" };
@@ -24,7 +25,7 @@ function put(name, content) {
 }
 
 rmSync(dist, { recursive: true, force: true });
-mkdirSync(dist);
+mkdirSync(dist, { recursive: true });
 const options = { bundle: true, minify: true, format: "esm", target: "es2022", outdir: dist, logLevel: "warning", absWorkingDir: web };
 await build({ ...options, entryPoints: ["main", "worker", "capture"].map((name) => `src/${name}.ts`) });
 for (const name of ["index.html", "style.css", "icon.svg"]) cpSync(join(web, "src", name), join(dist, name));
@@ -52,4 +53,4 @@ const define = { VERSION: JSON.stringify(version.digest("hex").slice(0, 12)), FI
 await build({ ...options, entryPoints: ["src/sw.ts"], define });
 const bytes = [...files, "sw.js"].reduce((sum, file) => sum + statSync(join(dist, file)).size, 0);
 if (bytes > MOST_BYTES) throw new Error(`the site has ${bytes} bytes, more than ${MOST_BYTES}`);
-console.log(`web/dist: ${files.length + 1} files, ${(bytes / 1e6).toFixed(1)} MB`);
+console.log(`${relative(process.cwd(), dist)}: ${files.length + 1} files, ${(bytes / 1e6).toFixed(1)} MB`);

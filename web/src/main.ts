@@ -26,8 +26,12 @@ async function begin(): Promise<void> {
     if (message.kind === "words") speak.words(message.words);
     else speak.sound(message.sound);
   });
-  const open = (model: ModelName) =>
-    brain.ask("open", { model, url: new URL(site.models[model]!, document.baseURI).href, runtimeUrl: new URL(RUNTIME, document.baseURI).href });
+  const open = async (model: ModelName) => {
+    const [url, runtimeUrl] = [site.models[model]!, RUNTIME].map((name) => new URL(name, document.baseURI).href);
+    const said = await brain.ask("open", { model, url, runtimeUrl });
+    document.body.dataset[model] = "open";
+    return said;
+  };
   const speak = new Speak(brain, site);
   if (site.models.digits) {
     tabs.offer("draw", () => void open("digits").then(({ metadata }) => new Draw(brain, JSON.parse(metadata.labels))).catch(notWhole));

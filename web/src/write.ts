@@ -5,6 +5,7 @@ import { element, made, percent, problem } from "./page";
 const MOST_WORDS = 60; // whose influence is asked for
 const PAUSE_MS = 150; // in typing, before a sentence is read
 const MOST_CHARACTERS = 600; // that are written at a time
+const LEAST_SHOWN = 0.1; // of a probability: where no word adds as much, all grounds are pale
 const POSITIVE = 1; // the place of its share
 
 /** A sentence, answered while it is written. */
@@ -45,14 +46,15 @@ export class Feel {
       if (number !== this.asked) return;
       found.push([word, rest ? whole.shares[POSITIVE] - rest.shares[POSITIVE] : 0]);
     }
-    element("influence").replaceChildren(...found.flatMap(([word, influence]) => [this.marked(word, influence), " "]));
+    const strongest = Math.max(LEAST_SHOWN, ...found.map(([, influence]) => Math.abs(influence)));
+    element("influence").replaceChildren(...found.flatMap(([word, influence]) => [this.marked(word, influence, strongest), " "]));
   }
 
   /** A word on a ground that shows what is gone without it. */
-  private marked(word: string, influence: number): HTMLElement {
+  private marked(word: string, influence: number, strongest: number): HTMLElement {
     const points = Math.round(100 * influence), sign = points > 0 ? "+" : points < 0 ? "−" : "";
     const one = made("span", { class: influence > 0 ? "for" : "against", "data-influence": influence.toFixed(3) }, word, made("small", {}, ` ${sign}${Math.abs(points)}`));
-    one.style.setProperty("--strength", `${Math.round(Math.min(1, Math.abs(influence) * 1.6) * 60)}%`);
+    one.style.setProperty("--strength", `${Math.round((50 * Math.abs(influence)) / strongest)}%`);
     return one;
   }
 }
@@ -63,6 +65,7 @@ export class GoOn {
   private isWriting = false;
 
   constructor(private readonly brain: Brain) {
+    this.button.disabled = false;
     this.button.addEventListener("click", () => {
       if (this.isWriting) this.isWriting = false;
       else this.write().catch((error: Error) => problem(error.message));

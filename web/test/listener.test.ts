@@ -1,13 +1,13 @@
 // The listener says what the Python listener says, at the same hop, on recordings whose words Python wrote down
-// (tests/web_vectors.py): `node --test` with VECTORS naming that file.
+// (tests/web_vectors.py): VECTORS names that file, RUNTIME the page's WebAssembly.
 import assert from "node:assert";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { gunzipSync } from "node:zlib";
 import { Listener } from "../src/listener";
-import { Model, setRuntime } from "../src/model";
+import { Model } from "../src/model";
 import { SpeechRecogniser } from "../src/recogniser";
 import { Resampler } from "../src/resampler";
+import { startRuntime } from "./runtime";
 
 interface Expected { digit: string; start_s: number; end_s: number; confidence: number; emitted_s: number }
 interface Recording { name: string; rate: number; chunk: number; pcm: string; words: Expected[] }
@@ -15,8 +15,7 @@ interface Recording { name: string; rate: number; chunk: number; pcm: string; wo
 const CONFIDENCE_TOLERANCE = 0.002; // other instructions round otherwise
 const STEP_S = 0.01; // of the levels that a word's extent is read from
 const vectors: { model: string; recordings: Recording[] } = JSON.parse(readFileSync(process.env.VECTORS!, "utf8"));
-const wasm = gunzipSync(readFileSync(process.env.RUNTIME!));
-setRuntime(wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.byteLength) as ArrayBuffer);
+startRuntime();
 const recogniser = await SpeechRecogniser.open(await Model.open(readFileSync(vectors.model)));
 
 for (const { name, rate, chunk, pcm, words } of vectors.recordings) {
