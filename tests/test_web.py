@@ -17,7 +17,7 @@ from dwindle.infer.speech.file_listener import FileListener, Settings
 SAMPLES = sorted((ROOT / "samples").glob("*.wav"))
 RATE = 8_000
 SAID = {"three": "3", "one": "1", "four": "4", "seven": "7", "two": "2", "eight": "8"}
-STRINGS, TEST_STRINGS = 12, 20  # of samples, and of FSDD's test takes
+STRINGS, TEST_STRINGS = 12, 12  # of samples, and of FSDD's test takes
 TEST_TAKES = range(5)
 
 
