@@ -85,19 +85,24 @@ export class Compare {
     const levels = Object.keys(LEVELS);
     const timed = this.chosen.flatMap(({ task, rows }, series) => {
       const quantised = rows.map((row) => ({ ...levelOf(row.version), row })).filter(({ row }) => latencyOf(row));
-      const base = quantised.find(({ level }) => level && level !== "int8_weights")?.base ?? "pruned"; // of which every level was made
+      const base = quantised.find(({ level }) => level && !level.endsWith("weights"))?.base ?? "pruned"; // of which every level was made
       return quantised.filter((one) => one.base === base).map(({ row, level }) => ({ task, row, level, series }));
     });
     const used = levels.filter((level) => timed.some((one) => one.level === level));
+    const isOne = this.chosen.length === 1; // tasks differ in what an inference is: beside each other they are measured in their own
+    const units = this.chosen.map((_, series) => {
+      const whole = timed.find((one) => one.series === series && !one.level);
+      return isOne || !whole ? 1 : latencyOf(whole.row)!.median_ms;
+    });
     const points = timed.map(({ task, row, level, series }): RowPoint => {
-      const { median_ms, p95_ms } = latencyOf(row)!;
+      const { median_ms, p95_ms } = latencyOf(row)!, unit = units[series];
       const label = `${inWords(task)}, ${LEVELS[level]}: median ${median_ms.toFixed(3)} ms, 95% within ${p95_ms.toFixed(3)} ms`;
-      return { task, row, x: used.indexOf(level), y: median_ms, low: median_ms, high: p95_ms, series, label };
+      return { task, row, x: used.indexOf(level), y: median_ms / unit, low: median_ms / unit, high: p95_ms / unit, series, label };
     });
     element("latency").hidden = !points.length;
     if (!points.length) return;
     draw(element("latency-chart"), points, {
-      xLabel: "", yLabel: "ms, median to 95%", xNames: used.map((level) => LEVELS[level]), yTick: String, series: this.chosen.map((one) => inWords(one.task)),
+      xLabel: "", yLabel: isOne ? "ms, median to 95%" : "times float32's, median to 95%", xNames: used.map((level) => LEVELS[level]), yTick: String, series: this.chosen.map((one) => inWords(one.task)),
     }, tell);
   }
 

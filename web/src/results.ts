@@ -20,7 +20,7 @@ export interface Results { task: string; rows: Row[] }
 
 /** Ways to store and compute numbers, by the ending of a version's name; a version without one is float32. */
 export const LEVELS: Record<string, string> = {
-  "": "float32", fp16: "float16 weights", int8_weights: "INT8 weights", dynamic: "dynamic INT8",
+  "": "float32", fp16: "float16 weights", int8_weights: "INT8 weights", int4_weights: "INT4 weights", dynamic: "dynamic INT8",
   static_uint8: "static INT8, uint8 activations", static_int8: "static INT8", qat: "INT8, trained with rounding",
 };
 
