@@ -9,7 +9,7 @@ import { Resampler } from "./resampler";
 import type { Word } from "./rules";
 
 const SILENT_DB = -100; // what a level meter shows for digital silence
-const MUTED_AFTER_S = 3; // real microphones hiss: exact zeros for so long mean that something is switched off
+const MUTED_AFTER_S = 3; // a real microphone hisses: a stream that begins with exact zeros for so long is switched off
 const SHORT_S = 1; // a recording that is shorter stands amid its own hiss
 const HISS_AROUND_S = 0.75; // about what a run of the network sees
 const FILE_BLOCK_S = 1;
@@ -19,7 +19,7 @@ class Stream {
   readonly listener: Listener;
   readonly picture: MelPicture;
   private readonly resampler: Resampler;
-  private zerosInARow = 0;
+  private wasHeard = false;
   levelDb = SILENT_DB;
   heardSamples = 0;
   computeMs = 0;
@@ -35,7 +35,7 @@ class Stream {
   }
 
   get muted(): boolean {
-    return this.zerosInARow >= MUTED_AFTER_S * this.rate;
+    return !this.wasHeard && this.heardS >= MUTED_AFTER_S;
   }
 
   /** At the recogniser's rate, what this block completes; its level is kept. */
@@ -43,8 +43,7 @@ class Stream {
     this.heardSamples += block.length;
     const squares = block.reduce((sum, sample) => sum + sample * sample, 0);
     if (block.length) this.levelDb = Math.max(SILENT_DB, 10 * Math.log10(squares / block.length + 1e-12));
-    const loud = block.findLastIndex((sample) => sample !== 0);
-    this.zerosInARow = loud < 0 ? this.zerosInARow + block.length : block.length - 1 - loud;
+    this.wasHeard ||= squares > 0;
     return this.resampler.process(block.map((sample) => Math.min(1, Math.max(-1, sample || 0))));
   }
 
