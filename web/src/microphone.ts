@@ -23,11 +23,12 @@ export class Microphone {
       throw new MicrophoneError(`Browsers open the microphone only for pages from https or from this computer. ${WAY_ON}`);
     }
     const context = new AudioContext();
+    let track: MediaStreamTrack | undefined;
     try {
       // raw sound: what cleans it for telephony takes soft consonants for noise
       const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
       const stream = await navigator.mediaDevices.getUserMedia({ audio: raw });
-      const [track] = stream.getAudioTracks();
+      [track] = stream.getAudioTracks();
       track.onended = () => gone(new MicrophoneError(`The microphone has gone. Connect it and press Listen again. ${WAY_ON}`));
       await context.audioWorklet.addModule("capture.js");
       const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
@@ -37,6 +38,7 @@ export class Microphone {
       await context.resume();
       return new Microphone(context, track, channel.port2);
     } catch (error) {
+      track?.stop();
       await context.close();
       const name = error instanceof DOMException ? error.name : "";
       throw new MicrophoneError(`${REASONS[name] ?? `The microphone does not open (${error}).`} ${WAY_ON}`);

@@ -26,7 +26,8 @@ export class SpeechRecogniser implements Recogniser {
 
   static async open(model: Model): Promise<SpeechRecogniser> {
     const recogniser = new SpeechRecogniser(model);
-    await recogniser.measureFrames();
+    if ("frame_samples" in model.metadata) recogniser.frameSamples = model.number("frame_samples");
+    else await recogniser.measureFrames();
     return recogniser;
   }
 
@@ -45,7 +46,7 @@ export class SpeechRecogniser implements Recogniser {
     return this.model.run({ audio: floats(samples, [1, samples.length]) });
   }
 
-  /** Trial runs on silence say how many samples a frame spans. */
+  /** Files of the first release do not state how many samples a frame spans: trial runs on silence say it. */
   private async measureFrames(): Promise<void> {
     const window = this.model.number("window_samples");
     const framesIn = async (samples: number) => (await this.run(new Float32Array(samples))).frames.dims[1];
