@@ -1,9 +1,11 @@
 # Dwindle's commands: `make help` lists them.
-# Settings, on the command line: PYTHON=python3.12   DATA=path/to/data   PYTEST_FLAGS="-k voices"   PROCESSES=1
+# Settings, on the command line: PYTHON=python3.12   DATA=path/to/data   PYTEST_FLAGS="-k voices"   PROCESSES=1   PORT=8000
 
 PYTHON ?= python3
 DATA ?= $(DWINDLE_DATA)
 PYTEST_FLAGS ?=
+PORT ?= 8000
+WEB_DIST ?= web/dist
 
 FULL := .venv/bin/python
 LIGHT := .venv-demo/bin/python
@@ -25,12 +27,12 @@ ALONE := --alpha 0 --epochs 18 --patience 0
 DISTILLED := --temperature 4.0 --alpha 0.7 --patience 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pipeline release report samples clean
+.PHONY: help demo test pipeline release report samples web web-build clean
 .SILENT:
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	sed -n 's/^\([a-z]*\):.*##\(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	sed -n 's/^\([a-z-]*\):.*##\(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 demo: artifacts/model_int8.onnx .venv-demo/installed  ## hear digits in the recordings of samples/ (light install, no torch)
 	$(LIGHT) infer.py samples/
@@ -77,8 +79,15 @@ report: .venv/installed  ## draw the figures and the README's table from artifac
 samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
 	$(FULL) -m samples.make_samples
 
-clean:  ## remove both virtual environments and every cache; data, artifacts and logs stay
-	rm -rf .venv .venv-demo .pytest_cache .ruff_cache .hypothesis
+web: web-build  ## the page: build it, serve it on this computer, open it (speak, draw, write, compare; Ctrl-C ends it)
+	(sleep 1; $(PYTHON) -m webbrowser http://127.0.0.1:$(PORT)/ >/dev/null) & \
+	    exec $(PYTHON) -m http.server --bind 127.0.0.1 --directory $(WEB_DIST) $(PORT)
+
+web-build: web/node_modules/installed  ## write the page to web/dist, for any file server (needs Node.js and npm)
+	cd web && npx --no-install tsc --noEmit && node build.mjs $(abspath $(WEB_DIST))
+
+clean:  ## remove both virtual environments, the built page and every cache; data, artifacts and logs stay
+	rm -rf .venv .venv-demo web/node_modules web/dist .pytest_cache .ruff_cache .hypothesis
 	find dwindle bench notebooks samples tests -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf __pycache__
 
@@ -103,4 +112,10 @@ endef
 	$(new_venv)
 	$(LIGHT) -m pip install --quiet --disable-pip-version-check --no-compile -r $<
 	find $(@D) -name __pycache__ -exec rm -r {} +
+	touch $@
+
+# without the packages' own install scripts: none of them is needed
+web/node_modules/installed: web/package.json web/package-lock.json
+	command -v npm >/dev/null || { echo 'make: npm is not there: apt-get install nodejs npm' >&2; exit 1; }
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@

@@ -2,6 +2,7 @@
 
 python infer.py clip.wav folder/                               spoken digits, in files
 python infer.py --mic                                          live; Ctrl-C ends it
+python infer.py --serve                                        for programs on this computer: HTTP and WebSocket
 python infer.py --task handwritten_digits picture.png          digits in pictures
 python infer.py --task sentiment "a gripping film"             how a text feels
 python infer.py --task language_model --prompt "ROMEO:"        goes on writing

@@ -8,6 +8,7 @@ from dwindle import __version__
 from dwindle.errors import UsageError
 
 LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
+HIGHEST_PORT = 65_535
 MOST_CHANNELS = 1024
 
 
@@ -28,6 +29,13 @@ class FlagParser(argparse.ArgumentParser):
 def positive_int(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= LARGEST_WHOLE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def port_number(text: str) -> int:
+    """Of TCP; 0 lets the system choose."""
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {HIGHEST_PORT}")
     return int(text)
 
 
