@@ -20,16 +20,18 @@ class DigitNet(nn.Module):
     def __init__(
         self,
         classes: int,
-        stem_channels: int = 16,
-        channels: int = 20,
-        last_channels: int = 24,
-        blocks: int = 0,  # residual ones at the end of the trunk
+        stem_channels: int = 12,
+        channels: int = 16,
+        last_channels: int = 20,
+        blocks: int = 1,  # residual ones, on the last map
     ) -> None:
         super().__init__()
-        self.stem = normalised(nn.Conv2d(1, stem_channels, 5, stride=2, padding=2, bias=False))
-        self.down = normalised(nn.Conv2d(stem_channels, channels, 3, stride=2, padding=1, bias=False))
-        self.trunk = normalised(nn.Conv2d(channels, last_channels, 3, padding=1, bias=False))
-        self.residuals = nn.Sequential(*(Residual(last_channels) for _ in range(blocks)))
+        self.trunk = nn.Sequential(
+            *normalised(nn.Conv2d(1, stem_channels, 5, stride=2, padding=2, bias=False)),
+            *normalised(nn.Conv2d(stem_channels, channels, 3, padding=1, bias=False)),
+            *normalised(nn.Conv2d(channels, last_channels, 3, stride=2, padding=1, bias=False)),
+            *(Residual(last_channels) for _ in range(blocks)),
+        )
         self.pool = nn.Conv2d(last_channels, last_channels, MAP_SIDE, groups=last_channels, bias=False)
         self.pool_norm = nn.BatchNorm2d(last_channels)
         self.answer = nn.Linear(last_channels, classes)
@@ -39,8 +41,7 @@ class DigitNet(nn.Module):
 
     def embedding(self, image: Tensor) -> Tensor:
         """What the last layer sees of each image: (batch, last_channels)."""
-        maps = self.residuals(self.trunk(self.down(self.stem(image))))
-        return self.pool_norm(self.pool(maps)).flatten(1)
+        return self.pool_norm(self.pool(self.trunk(image))).flatten(1)
 
 
 class Residual(nn.Module):
