@@ -12,8 +12,9 @@ from PIL import Image
 from dwindle.infer.images.image_file import Picture, picture_of, read_picture
 from dwindle.infer.images.ink import UNSURE_SKEW, Ink, find_ink, polarity
 from dwindle.infer.images.network import DigitNetwork
+from dwindle.infer.images.normalise import normalised
 from dwindle.infer.images.regions import Box, Region, digit_regions, find_regions, label_pixels
-from dwindle.infer.images.split import read_parts
+from dwindle.infer.images.split import box_of_ink, read_parts
 
 MOST_DIGITS = 200  # in one image
 MARGIN = 0.06  # of a region's size: so far around it faint ink still belongs to it
@@ -68,27 +69,41 @@ class DigitReader:
     def _lines(self, picture: Picture) -> tuple[tuple[Digit, ...], ...]:
         leaning = polarity(picture.brightness)
         ways = [leaning < 0] if abs(leaning) > UNSURE_SKEW else [True, False]
-        readings = [self._read_ink(picture, dark_ink) for dark_ink in ways]
-        return max(readings, key=_mean_confidence)
+        return max((self._read_ink(picture, dark_ink) for dark_ink in ways), key=_mean_confidence)
 
     def _read_ink(self, picture: Picture, dark_ink: bool) -> tuple[tuple[Digit, ...], ...]:
-        ink = find_ink(picture.brightness, dark_ink)
-        if ink is None:
-            return ()
-        labels, count = label_pixels(ink.weak)
-        regions = digit_regions(find_regions(labels, count, ink.strong), labels.shape)
-        if not 0 < sum(map(len, regions)) <= MOST_DIGITS:
-            return ()
         lines = []
-        for line in regions:
+        for patches in patches_of(picture.brightness, dark_ink):
             digits: list[Digit] = []
-            for region in line:
-                patch, box = cut_out(ink, labels, region)
+            for patch, box in patches:
                 for part, digit, confidence in read_parts(patch, self.network):
                     digits.append(Digit(digit, confidence, _placed(part, box, picture.pixels_per_source)))
             lines.append(tuple(digits))
-        found = tuple(lines)
+        found = tuple(line for line in lines if line)
         return found if _mean_confidence(found) >= LEAST_CONFIDENCE else ()
+
+
+def patches_of(brightness: np.ndarray, dark_ink: bool) -> list[list[tuple[np.ndarray, Box]]]:
+    """The ink of each digit and where it was cut from, line by line."""
+    ink = find_ink(brightness, dark_ink)
+    if ink is None:
+        return []
+    labels, count = label_pixels(ink.weak)
+    lines = digit_regions(find_regions(labels, count, ink.strong), labels.shape)
+    if sum(map(len, lines)) > MOST_DIGITS:
+        return []
+    return [[cut_out(ink, labels, region) for region in line] for line in lines]
+
+
+def first_digit(brightness: np.ndarray) -> np.ndarray | None:
+    """The network's input for the first digit of a picture, or None."""
+    picture = picture_of(brightness)
+    for line in patches_of(picture.brightness, polarity(picture.brightness) < 0):
+        for patch, _ in line:
+            box = box_of_ink(patch)
+            if box is not None:
+                return normalised(patch[box.top : box.bottom, box.left : box.right])
+    return None
 
 
 def cut_out(ink: Ink, labels: np.ndarray, region: Region) -> tuple[np.ndarray, Box]:

@@ -30,7 +30,7 @@ def read_pieces(patch: np.ndarray, spans: list[tuple[int, int]], network: DigitN
     """Each span of columns as one digit; a span without ink has no answer."""
     boxes, images = [], []
     for start, stop in spans:
-        box = _box_of_ink(patch[:, start:stop], start)
+        box = box_of_ink(patch[:, start:stop], start)
         if box is not None:
             boxes.append(box)
             images.append(normalised(patch[box.top : box.bottom, box.left : box.right]))
@@ -84,7 +84,8 @@ def _places_to_cut(patch: np.ndarray, box: Box) -> list[int]:
     return sorted(box.left + index for index in apart[:MOST_CUTS])
 
 
-def _box_of_ink(patch: np.ndarray, offset: int) -> Box | None:
+def box_of_ink(patch: np.ndarray, offset: int = 0) -> Box | None:
+    """What the ink of a digit fills, or None; `offset` columns stand to the left of the patch."""
     rows, columns = np.nonzero(patch > INK)
     if len(rows) == 0:
         return None

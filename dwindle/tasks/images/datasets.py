@@ -61,7 +61,7 @@ def read_digits(folder: Path, name: str) -> Digits:
         raise UserError(f"{images_path}: not images of {SIDE} x {SIDE} pixels")
     if labels.ndim != 1 or len(labels) != len(images) or (len(labels) and labels.max() > 9):
         raise UserError(f"{labels_path}: not a digit for each image of {images_path.name}")
-    return Digits(torch.from_numpy(images).unsqueeze(1).float() / 255, torch.from_numpy(labels).long())
+    return Digits(torch.tensor(images).unsqueeze(1).float() / 255, torch.tensor(labels).long())
 
 
 def drawn_digits(count: int, seed: int) -> Digits:
