@@ -18,9 +18,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", help="image files (PNG, JPEG, WebP) and folders of them")
 
 
-def open_model(path: str | os.PathLike) -> DigitReader:
-    """A reader whose read() takes an image file, a Pillow image or an array."""
-    return DigitReader(path)
+def open_model(path: str | os.PathLike, threads: int = 1) -> DigitReader:
+    """What reads images: `load("handwritten_digits").read("photo.jpg").text`."""
+    return DigitReader(path, threads)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,6 +68,4 @@ def print_row(row: dict[str, Any], as_json: bool) -> None:
 
 
 def _error_row(name: str, error: Exception) -> dict[str, str]:
-    if isinstance(error, OSError):
-        return {"file": name, "error": os.strerror(error.errno) if error.errno else describe_os_error(error)}
-    return {"file": name, "error": str(error)}
+    return {"file": name, "error": describe_os_error(error) if isinstance(error, OSError) else str(error)}

@@ -1,13 +1,13 @@
 """The network at run time: normalised digits in, probabilities out."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
-from dwindle.errors import UserError
 from dwindle.infer.images import SIDE
+from dwindle.infer.model_file import ModelError, open_session
 
 SENSE = "look"  # what an exported file says of itself
 
@@ -15,23 +15,20 @@ SENSE = "look"  # what an exported file says of itself
 class DigitNetwork:
     """An exported file: `labels`, and `probabilities` of images (n, 28, 28) with ink 1 on 0."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        if not path.is_file():
-            raise UserError(f"{path}: no such model: python export_models.py --task handwritten_digits makes it")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 4
+    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
+        path = Path(path)
+        self.session = open_session(path, threads)
+        said = self.session.get_modelmeta().custom_metadata_map
+        inputs = [(node.name, list(node.shape[1:])) for node in self.session.get_inputs()]
         try:
-            self.session = onnxruntime.InferenceSession(path.read_bytes(), options, ["CPUExecutionProvider"])
-            said = self.session.get_modelmeta().custom_metadata_map
             self.labels: tuple[str, ...] = tuple(json.loads(said["labels"]))
             self.temperature = float(said["temperature"])
-        except OSError:
-            raise
-        except Exception as error:  # a stranger's bytes can make the parser fail in any way
-            raise UserError(f"{path}: damaged, or not a model that reads digits") from error
-        inputs = [(node.name, node.shape[1:]) for node in self.session.get_inputs()]
-        if inputs != [("image", [1, SIDE, SIDE])]:
-            raise UserError(f"{path}: not a model that reads digits: its input is no image of {SIDE} x {SIDE} pixels")
+            fits = inputs == [("image", [1, SIDE, SIDE])] and self.temperature > 0
+            fits = fits and self.probabilities(np.zeros((1, SIDE, SIDE))).shape == (1, len(self.labels))
+        except Exception as error:  # onnxruntime has no common base class for its errors
+            raise ModelError(f"{path}: its metadata do not say how digits are read: export it again") from error
+        if not fits:
+            raise ModelError(f"{path}: not a network that takes digits of {SIDE} x {SIDE} pixels: export it again")
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(n, classes)"""

@@ -3,7 +3,6 @@
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,7 +57,7 @@ class DigitReader:
     """`DigitReader("artifacts/handwritten_digits/model_int8.onnx").read("photo.jpg").text`"""
 
     def __init__(self, model: str | os.PathLike, threads: int = 1) -> None:
-        self.network = DigitNetwork(Path(model), threads)
+        self.network = DigitNetwork(model, threads)
 
     def read(self, image: str | os.PathLike | Image.Image | np.ndarray) -> Reading:
         """The digits of an image file, of a Pillow image, or of an array of brightness (0 to 1, or 0 to 255)."""
