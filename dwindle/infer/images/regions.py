@@ -56,7 +56,7 @@ def label_pixels(mask: np.ndarray) -> tuple[np.ndarray, int]:
     stops = np.nonzero(edges == -1)[1]
     parents = np.arange(len(rows))
     row_step = mask.shape[1] + 2
-    above = (rows - 1) * row_step  # of the runs in the row above, those that touch: the first, and the first that does not
+    above = (rows - 1) * row_step  # of the runs in the row above, the first that touches, and how many do
     first = np.searchsorted(rows * row_step + stops, above + starts)
     count = np.maximum(np.searchsorted(rows * row_step + starts, above + stops, side="right") - first, 0)
     lower = np.repeat(parents, count)

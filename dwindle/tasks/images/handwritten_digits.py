@@ -177,8 +177,12 @@ def fitted_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
 
 
 def _scores(engine: Engine, sets: dict[str, Digits]) -> dict[str, Metric]:
-    right = {name: (_logits(engine, digits.images).argmax(dim=1) == digits.targets).sum() for name, digits in sets.items()}
-    return {name: accuracy(int(right[name]), len(digits)) for name, digits in sets.items()}
+    return {name: _accuracy(engine, digits) for name, digits in sets.items()}
+
+
+def _accuracy(engine: Engine, digits: Digits) -> Metric:
+    right = _logits(engine, digits.images).argmax(dim=1) == digits.targets
+    return accuracy(int(right.sum()), len(digits))
 
 
 def _logits(engine: Engine, images: Tensor) -> Tensor:

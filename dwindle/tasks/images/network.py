@@ -72,7 +72,10 @@ class BaselineCNN(nn.Module):
             flattened = self.features.eval()(torch.zeros(1, 1, SIDE, SIDE)).numel()
         self.features.train()
         self.answer = nn.Sequential(
-            nn.Flatten(), nn.Linear(flattened, hidden_channels), nn.ReLU(inplace=True), nn.Linear(hidden_channels, classes)
+            nn.Flatten(),
+            nn.Linear(flattened, hidden_channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_channels, classes),
         )
 
     def forward(self, image: Tensor) -> Tensor:
