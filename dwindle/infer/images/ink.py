@@ -11,8 +11,9 @@ DARKEST_PAPER = 0.05
 LEAST_CONTRAST = 0.06  # fainter marks than this are no ink
 LEAST_TO_NOISE = 5.0  # times what differs from pixel to pixel
 INK_SHARE = 5e-4  # of the pixels at least have the full strength of ink
-UNSURE_SKEW = 0.25
-STRONG, WEAK = 0.5, 0.28  # of the full strength; a stroke has strong pixels, and weak ones beside them
+UNSURE_SKEW = 0.7
+STROKES = (0.03, 0.12)  # reach of what is around a stroke, of the picture's side: of thin ones, of thick ones
+STRONG, WEAK = 0.4, 0.25  # of the full strength; a stroke has strong pixels, and weak ones beside them
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,16 @@ def polarity(brightness: np.ndarray) -> float:
     Strokes stand out from what is around them, in one direction: the skewness of that difference.
     """
     height, width = brightness.shape
-    around = _blurred(brightness, 0.12 * max(min(height, width), 0.5 * max(height, width)))
-    difference = brightness - around
-    spread = float(difference.std())
-    if spread < 1e-4:
-        return 0.0
-    skewness = float(np.mean(difference**3)) / spread**3
+    side = max(min(height, width), 0.5 * max(height, width))
     border = np.concatenate([brightness[0], brightness[-1], brightness[:, 0], brightness[:, -1]])
-    from_border = float(brightness.mean() - np.median(border)) / float(brightness.std())
-    return skewness + 0.5 * from_border
+    spread = max(1e-4, float(brightness.std()))
+    leaning = 0.5 * float(brightness.mean() - np.median(border)) / spread
+    return leaning + sum(_skewness(brightness - _blurred(brightness, share * side)) for share in STROKES)
+
+
+def _skewness(values: np.ndarray) -> float:
+    spread = float(values.std())
+    return float(np.mean(values**3)) / spread**3 if spread > 1e-4 else 0.0
 
 
 def _highest_around(values: np.ndarray, reach: int) -> np.ndarray:

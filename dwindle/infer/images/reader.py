@@ -17,7 +17,9 @@ from dwindle.infer.images.split import box_of_ink, read_parts
 
 MOST_DIGITS = 200  # in one image
 MARGIN = 0.06  # of a region's size: so far around it faint ink still belongs to it
-LEAST_CONFIDENCE = 0.5  # on average; less than that is no handwriting
+LEAD = 0.1  # by which the less likely polarity must be surer
+SURE = 0.8  # on average: then the other polarity is not tried
+LEAST_CONFIDENCE = 0.35  # on average; less than that is no handwriting
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,11 @@ class DigitReader:
 
     def _lines(self, picture: Picture) -> tuple[tuple[Digit, ...], ...]:
         leaning = polarity(picture.brightness)
-        ways = [leaning < 0] if abs(leaning) > UNSURE_SKEW else [True, False]
-        return max((self._read_ink(picture, dark_ink) for dark_ink in ways), key=_mean_confidence)
+        likelier = self._read_ink(picture, dark_ink=leaning < 0)
+        if _mean_confidence(likelier) >= (SURE if abs(leaning) < UNSURE_SKEW else LEAST_CONFIDENCE):
+            return likelier
+        other = self._read_ink(picture, dark_ink=leaning >= 0)
+        return other if _mean_confidence(other) > _mean_confidence(likelier) + LEAD else likelier
 
     def _read_ink(self, picture: Picture, dark_ink: bool) -> tuple[tuple[Digit, ...], ...]:
         lines = []
@@ -88,7 +93,7 @@ def patches_of(brightness: np.ndarray, dark_ink: bool) -> list[list[tuple[np.nda
     if ink is None:
         return []
     labels, count = label_pixels(ink.weak)
-    lines = digit_regions(find_regions(labels, count, ink.strong), labels.shape)
+    lines = digit_regions(find_regions(labels, count, ink.strong), labels)
     if sum(map(len, lines)) > MOST_DIGITS:
         return []
     return [[cut_out(ink, labels, region) for region in line] for line in lines]

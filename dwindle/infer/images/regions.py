@@ -8,6 +8,9 @@ MOST_REGIONS = 4_000  # more are no handwriting
 LEAST_HEIGHT = 0.33  # of the usual height: smaller strokes are dots, or parts of a digit
 PART_HEIGHT = 0.75  # a stroke of less than that may be a part of the one that it stands above or beside
 BESIDE = 0.22  # of the usual height: parts of a digit are no further from it
+LEAST_SHARE = 0.08  # of the picture's shorter side: smaller marks are no digits beside what touches its edge
+ALONG_EDGE = 0.15  # of the edge: what covers more of it is no digit
+WIDEST_WITH_BAR, WIDEST_WITH_STROKE = 1.6, 1.1  # a digit with such a part beside it, times the usual height
 OVERLAP = 0.5  # of the narrower of two strokes: one above the other
 
 
@@ -91,13 +94,13 @@ def find_regions(labels: np.ndarray, count: int, strong: np.ndarray) -> list[Reg
     return [Region(frozenset([int(n)]), Box(*(int(edge[n]) for edge in edges)), int(pixels[n])) for n in wanted]
 
 
-def digit_regions(regions: list[Region], shape: tuple[int, int]) -> list[list[Region]]:
+def digit_regions(regions: list[Region], labels: np.ndarray) -> list[list[Region]]:
     """Lines of digits from top to bottom, each from left to right; parts are joined, dirt and borders left out."""
-    regions = _without_borders(regions, shape)[:MOST_REGIONS]
+    regions = _without_borders(regions, labels)[:MOST_REGIONS]
     if not regions:
         return []
     usual = usual_height(regions)
-    regions = [region for region in regions if not _is_rule(region, usual, shape)]
+    regions = [region for region in regions if not _is_rule(region, usual)]
     whole = [region for region in regions if region.box.height >= PART_HEIGHT * usual]
     for part in (region for region in regions if region.box.height < PART_HEIGHT * usual):
         nearest = min(whole, key=lambda one: _distance(one.box, part.box), default=None)
@@ -115,26 +118,27 @@ def usual_height(regions: list[Region]) -> float:
     return float(ordered[int(np.searchsorted(share, share[-1] / 2))].box.height)
 
 
-def _without_borders(regions: list[Region], shape: tuple[int, int]) -> list[Region]:
-    """What is cut off by the picture's edge is a table, a finger or a neighbour, if anything of size is not."""
-    height, width = shape
+def _without_borders(regions: list[Region], labels: np.ndarray) -> list[Region]:
+    """What is cut off by the picture's edge is a table, a shadow or a neighbour, if anything of size is not.
+
+    A digit may fill a picture so closely that it touches the edge, with a part of it inside; but it does not run along.
+    """
+    height, width = labels.shape
     inside = [
         region
         for region in regions
         if region.box.left > 0 and region.box.top > 0 and region.box.right < width and region.box.bottom < height
     ]
-    largest = max((max(region.box.height, region.box.width) for region in inside), default=0)
-    return inside if largest >= max(16, 0.1 * min(shape)) and _is_most(inside, regions) else regions
+    tallest_inside = max((max(region.box.height, region.box.width) for region in inside), default=0)
+    if tallest_inside < max(16, LEAST_SHARE * min(height, width)):
+        return regions
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    runs_along = np.count_nonzero(edge) > ALONG_EDGE * len(edge)
+    is_neighbour = tallest_inside >= 0.3 * max(region.box.height for region in regions)
+    return inside if runs_along or is_neighbour else regions
 
 
-def _is_most(inside: list[Region], regions: list[Region]) -> bool:
-    """Ink inside counts when it is not mere crumbs beside what touches the edge, unless that goes all round."""
-    tallest_inside = max(region.box.height for region in inside)
-    tallest = max(region.box.height for region in regions)
-    return tallest_inside >= 0.3 * tallest
-
-
-def _is_rule(region: Region, usual: float, shape: tuple[int, int]) -> bool:
+def _is_rule(region: Region, usual: float) -> bool:
     """A ruled line, or a shadow's edge: far wider than high."""
     return region.box.width > 4 * region.box.height and region.box.width > 1.5 * usual
 
@@ -151,7 +155,8 @@ def _is_part(part: Box, whole: Box, usual: float) -> bool:
     if _distance(part, whole) > BESIDE * usual:
         return False
     shared = min(part.right, whole.right) - max(part.left, whole.left)
-    return shared >= OVERLAP * min(part.width, whole.width) or whole.joined(part).width <= 1.1 * usual
+    widest = WIDEST_WITH_BAR if part.width > part.height else WIDEST_WITH_STROKE
+    return shared >= OVERLAP * min(part.width, whole.width) or whole.joined(part).width <= widest * usual
 
 
 def _overlapping_joined(regions: list[Region]) -> list[Region]:

@@ -9,7 +9,8 @@ from dwindle.infer.images.regions import Box
 WIDE = 1.05  # times its height: only wider patches may be several digits
 NARROWEST, WIDEST = 0.25, 1.15  # a piece's width, times its height
 MOST_CUTS = 12  # places to cut that are tried
-SURE = 0.97  # a whole that is read so surely is not cut
+SURE = 0.9  # a whole that is read so surely is not cut, unless no digit is as wide
+TOO_WIDE = 1.9  # times its height: wider than any digit
 INK = 0.4  # of the full strength: what the box of a digit surrounds
 
 Part = tuple[Box, str, float]  # box within the patch, digit, confidence
@@ -21,9 +22,12 @@ def read_parts(patch: np.ndarray, network: DigitNetwork) -> list[Part]:
     if not whole:
         return []
     box, _, confidence = whole[0]
-    if box.width <= WIDE * box.height or confidence >= SURE:
+    may_be_one = box.width <= TOO_WIDE * box.height
+    if box.width <= WIDE * box.height or (may_be_one and confidence >= SURE):
         return whole
-    return max([whole, *_in_pieces(patch, box, network)], key=lambda parts: min(part[2] for part in parts))
+    pieces = _in_pieces(patch, box, network)
+    ways = [whole, *pieces] if may_be_one or not pieces else pieces
+    return max(ways, key=lambda parts: min(part[2] for part in parts))
 
 
 def read_pieces(patch: np.ndarray, spans: list[tuple[int, int]], network: DigitNetwork) -> list[Part]:
