@@ -70,7 +70,8 @@ class HandwrittenDigits(PlainTask):
 
     @cached_property
     def training(self) -> Digits:
-        return joined(self.parts.training, drawn_digits(DRAWN, DRAWN_SEEDS["training"]))
+        drawn = drawn_digits(DRAWN, DRAWN_SEEDS["training"])
+        return joined(self.parts.training, drawn, drawn)
 
     def training_batches(self, batch_size: int) -> DataLoader:
         indices = range(len(self.training))
