@@ -110,7 +110,7 @@ def test_a_ruled_line_is_no_digit():
 def test_normalised_as_mnist_is(width):
     image = normalised(a_stroke(width)[20:-20, 20:-20])
     rows, columns = np.nonzero(image > 0.2)
-    assert image.shape == (28, 28) and 0 <= image.min() and image.max() <= 1
+    assert image.shape == (28, 28) and image.min() >= 0 and image.max() <= 1
     assert DIGIT - 2 <= np.ptp(rows) + 1 <= DIGIT + 1 and DIGIT - 2 <= np.ptp(columns) + 1 <= DIGIT + 1
     total = image.sum()
     assert abs((image.sum(axis=1) * np.arange(28)).sum() / total - 13.5) < 0.3
@@ -131,4 +131,4 @@ def test_thin_and_thick_pens_come_nearer_to_the_usual():
 )
 def test_any_patch_can_be_normalised(patch):
     image = normalised(patch)
-    assert image.shape == (28, 28) and np.isfinite(image).all() and 0 <= image.min() and image.max() <= 1
+    assert image.shape == (28, 28) and np.isfinite(image).all() and image.min() >= 0 and image.max() <= 1

@@ -20,6 +20,8 @@ WAYS = {
         "l 0,60 65,0 55,100",
         "c 5,42 40,25 62,2 / l 62,2 62,100",
         "l 20,30 50,0 50,100 / l 15,100 85,100",
+        "l 0,45 70,0 60,100 / l 20,100 95,100",
+        "c 0,40 35,20 75,0 60,50 50,100",
     ],
     "2": [
         "c 10,25 35,2 80,15 70,50 10,100 / l 10,100 95,98",
@@ -61,6 +63,9 @@ WAYS = {
         "c 85,5 35,5 30,35 75,65 60,100 20,85 45,50 85,10",
     ],
     "9": [
+        "c 65,22 45,10 32,28 58,36 70,14 / c 70,14 88,55 60,98 5,95",
+        "c 70,8 35,2 25,32 60,38 74,10 / c 74,10 86,65 50,100 10,90",
+        "c 75,20 45,5 20,25 45,42 78,25 / c 78,25 70,70 55,100",
         "c 78,18 45,2 15,25 40,50 75,30 80,12 / l 80,12 75,100",
         "c 78,18 45,2 15,25 40,50 75,30 80,12 / c 80,12 85,60 65,98 15,92",
         "c 78,18 45,2 15,25 40,50 75,30 80,12 / c 80,12 70,60 35,100",
@@ -77,8 +82,8 @@ def draw_digit(digit: str, rng: np.random.Generator, height: int = 112) -> Image
     """One digit by an unsteady hand, white on black, with a margin of a quarter of its height."""
     ways = WAYS[digit]
     way = ways[int(rng.integers(len(ways)))]
-    slant, turn = rng.normal(0.08, 0.15), np.radians(rng.normal(0, 5))
-    aspect = rng.uniform(*ASPECT) * (0.6 if digit == "1" else 1.0)
+    slant, turn = rng.normal(0.1, 0.2), np.radians(rng.normal(0, 5))
+    aspect = rng.uniform(*ASPECT)
     pen = height * rng.uniform(*PEN)
     margin = height // 4
     picture = Image.new("L", (height + 2 * margin, height + 2 * margin))
