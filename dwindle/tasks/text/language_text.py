@@ -1,0 +1,72 @@
+"""One text file, parted by its order: the first 90% to learn from, the next 5% to choose by, the last 5% to report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dwindle.errors import UserError
+from dwindle.files import sha256_of
+from dwindle.infer.text.language_memory import BEFORE
+from dwindle.infer.text.language_vocabulary import Vocabulary, vocabulary_of
+
+SHAKESPEARE = "text/tinyshakespeare.txt"
+TRAIN_UNTIL, VALIDATION_UNTIL = 0.90, 0.95
+FEWEST_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True)
+class LanguageText:
+    """The characters of a file as numbers, in three parts."""
+
+    vocabulary: Vocabulary
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    digest: str
+
+
+def read_text(path: Path) -> LanguageText:
+    """A UTF-8 file; the vocabulary is what the training part holds."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such text: name a file with --text") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a text in UTF-8 ({error.reason} at byte {error.start})") from error
+    if len(text) < FEWEST_CHARACTERS:
+        raise UserError(f"{path}: {len(text):,} characters are too few to learn from: {FEWEST_CHARACTERS:,} at least")
+    first, second = int(len(text) * TRAIN_UNTIL), int(len(text) * VALIDATION_UNTIL)
+    vocabulary = vocabulary_of(text[:first])
+    parts = (vocabulary.encode(part) for part in (text[:first], text[first:second], text[second:]))
+    return LanguageText(vocabulary, *parts, sha256_of(path))
+
+
+class Passages(Dataset):
+    """Passages of equal length that cover the text; each epoch cuts it elsewhere."""
+
+    def __init__(self, text: np.ndarray, length: int) -> None:
+        self.text, self.length = torch.from_numpy(text), length
+        self.count = (len(text) - BEFORE - 1) // length - 1
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Tensor:
+        """The characters before a passage, the passage, and the one that follows it."""
+        shift = int(torch.randint(self.length, ()))
+        first = index * self.length + shift
+        return self.text[first : first + BEFORE + self.length + 1]
+
+
+def passage_batches(text: np.ndarray, length: int, batch_size: int) -> DataLoader:
+    """Shuffled batches of {tokens, before, target}."""
+
+    def batch(passages: list[Tensor]) -> dict[str, Tensor]:
+        whole = torch.stack(passages)
+        return {"tokens": whole[:, BEFORE:-1], "before": whole[:, :BEFORE], "target": whole[:, BEFORE + 1 :]}
+
+    return DataLoader(Passages(text, length), batch_size, shuffle=True, collate_fn=batch, drop_last=True)
