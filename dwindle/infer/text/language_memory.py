@@ -1,6 +1,6 @@
 """What a language model remembers from one step to the next, kept by whoever runs it.
 
-The contract of an exported model: `tokens` (batch, time), `before` (batch, 3; the characters before them) and
+The contract of an exported model: `tokens` (batch, time), `before` (batch, 4; the characters before them) and
 `start` (batch; the position of the first) go in beside its memory, and each memory X comes out as `new_X`. Keys and
 values come out for the new characters alone, and go into a ring: position p into slot p % window. Any other memory is
 replaced. A step therefore costs the same however long the text is.
@@ -13,14 +13,14 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Mapping[str, np.ndarray]], Arrays]  # a memory that it is not given is empty: zeros
 
-BEFORE = 3  # characters that the embedding looks back at
+BEFORE = 4  # characters that the embedding looks back at
 RINGS = ("keys", "values")
 TIME = 3  # the axis of a ring that slots lie along: (batch, blocks, heads, slots, numbers)
 NEW = "new_"
 
 
 class Memory:
-    """The state of several texts that are read side by side, each after its `beginning` (texts, 4 characters)."""
+    """The state of several texts that are read side by side, each after its `beginning` (texts, 5 characters)."""
 
     def __init__(self, run: Run, beginning: np.ndarray, window: int) -> None:
         self.run, self.window, self.position = run, window, 0

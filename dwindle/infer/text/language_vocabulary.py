@@ -6,7 +6,7 @@ import numpy as np
 
 UNKNOWN = "<unknown>"
 STANDS_FOR_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-BEGINNING = "\n\n\n\n"  # what a text is taken to follow
+BEGINNING = "\n" * 5  # what a text is taken to follow
 
 
 class Vocabulary:

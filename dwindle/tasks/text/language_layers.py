@@ -10,10 +10,10 @@ NORM_EPSILON = 1e-5
 
 
 class CharacterEmbedding(nn.Module):
-    """A character's vector, plus one for the pair and one for the triple that it ends.
+    """A character's vector, plus one for the pair, the triple … that it ends; as many as `rows` names tables.
 
-    Pairs and triples share rows where their numbers do (hashing): a row costs a look-up, never a multiplication, and
-    spares the blocks above from finding out again which letters stand side by side.
+    Groups share rows where their numbers do (hashing). A row costs a look-up, never a multiplication, and spares the
+    blocks above from finding out again which letters stand side by side.
     """
 
     def __init__(self, classes: int, width: int, rows: Sequence[int], dropout: float = 0.0) -> None:
@@ -27,7 +27,7 @@ class CharacterEmbedding(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, tokens: Tensor, before: Tensor) -> Tensor:
-        """`before` are the characters before the first of `tokens`, as many as there are tables of groups."""
+        """`before` are the characters before the first of `tokens`, at least as many as there are tables of groups."""
         text, length, count = torch.cat([before, tokens], dim=1), tokens.shape[1], before.shape[1]
         x, number = self.single(tokens) * self.scale, tokens
         for back, table in enumerate(self.groups, start=1):

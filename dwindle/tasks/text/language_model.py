@@ -26,7 +26,14 @@ from dwindle.tasks.text.language_text import SHAKESPEARE, LanguageText, passage_
 DEFAULTS = {"epochs": 12, "batch_size": 16, "lr": 2e-2, "optimizer": "muon", "temperature": 1.0, "alpha": 0.8}
 WINDOW = 128  # characters that a character sees
 PASSAGE = 256  # characters of a training example: half of them see a full window
-TEACHER = {"width": 128, "blocks": 5, "heads": 4, "hidden": 512, "rows": [4357, 8191, 16381], "dropout": 0.1}
+TEACHER = {
+    "width": 128,
+    "blocks": 4,
+    "heads": 4,
+    "hidden": 512,
+    "rows": [4357, 8191, 16381, 16381],  # of pairs, triples, and groups of four and five characters
+    "dropout": 0.1,
+}
 STUDENT = {"width": 96, "blocks": 4, "heads": 3, "hidden": 384, "rows": [1021, 2039, 2039]}
 STREAMS = 16  # into which a text is cut to be judged
 INTERVAL_CHUNK = 512  # characters that are taken to be independent of the others
