@@ -86,7 +86,7 @@ class LanguageModel(PlainTask):
         return (self.path.stem,)
 
     def training_batches(self, batch_size: int) -> DataLoader:
-        return passage_batches(self.text.train, PASSAGE, batch_size)
+        return passage_batches(self.text.train, PASSAGE, batch_size, self.text.vocabulary.unknown)
 
     def training_data(self) -> str:
         return f"{len(self.text.train)} characters {self.text.digest[:8]}"

@@ -16,7 +16,7 @@ from dwindle.tasks.text.language_layers import CharacterEmbedding, RootMeanSquar
 
 PERIOD = 65_536  # every rotary frequency is a whole number of turns in so many positions
 FAR = -1e4  # added to the score of what must not be seen
-Memory = tuple[Tensor, Tensor, Tensor]  # keys and values (batch, heads, window, head_width), and what may be seen
+Memory = tuple[Tensor, Tensor]  # keys and values (batch, heads, window, head_width)
 
 
 class Attention(nn.Module):
@@ -25,26 +25,24 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, head_width: int) -> None:
         super().__init__()
         self.heads, self.head_width = heads, head_width
-        self.query, self.key, self.value = (nn.Linear(width, heads * head_width, bias=False) for _ in range(3))
+        self.mix = nn.Linear(width, 3 * heads * head_width, bias=False)  # queries, keys and values
         self.out = nn.Linear(heads * head_width, width, bias=False)
-        self.sharpness = nn.Parameter(torch.ones(heads, 1, 1))  # of each head's attention
+        self.sharpness = nn.Parameter(torch.full((heads, 1, 1), head_width**-0.5))  # of each head's attention
 
     def forward(self, x: Tensor, turn: Tensor, seen: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor, Tensor]:
         """Gives what was found, and the keys and values of these characters; `seen` says which see which."""
-        query = self.sharpness * rotated(unit(self._by_head(self.query(x))), turn)
-        key, value = rotated(unit(self._by_head(self.key(x))), turn), self._by_head(self.value(x))
+        batch, time, _ = x.shape
+        mixed = self.mix(x).reshape(batch, time, 3, self.heads, self.head_width).permute(2, 0, 3, 1, 4)
+        turned, value = rotated(unit(mixed[:2]), turn), mixed[2]
+        query, key = self.sharpness * turned[0], turned[1]
         if memory is None:
-            found = functional.scaled_dot_product_attention(query, key, value, seen)
+            found = functional.scaled_dot_product_attention(query, key, value, seen, scale=1.0)
         else:
-            keys, values, held = memory
-            query = query * self.head_width**-0.5
-            scores = torch.cat([query @ keys.transpose(-1, -2) + held, query @ key.transpose(-1, -2) + seen], dim=-1)
-            weights, count = scores.softmax(dim=-1), keys.shape[-2]
-            found = weights[..., :count] @ values + weights[..., count:] @ value
-        return self.out(found.transpose(1, 2).flatten(2)), key, value
-
-    def _by_head(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, self.head_width)).transpose(1, 2)
+            keys, values = memory
+            scores = torch.cat([query @ keys.transpose(-1, -2), query @ key.transpose(-1, -2)], dim=-1) + seen
+            weights, held = scores.softmax(dim=-1), keys.shape[-2]
+            found = weights[..., :held] @ values + weights[..., held:] @ value
+        return self.out(found.transpose(1, 2).reshape(batch, time, self.heads * self.head_width)), key, value
 
 
 class Block(nn.Module):
@@ -107,34 +105,36 @@ class LanguageTransformer(nn.Module):
         `before` (batch, groups) are the characters before them, which only the embedding reads; `start` (batch) is the
         position of the first; `keys` and `values` are rings of what was given before. Without them memory is empty.
         """
-        offsets = torch.arange(tokens.shape[1], device=tokens.device)
-        distance = offsets.unsqueeze(1) - offsets
-        seen = (distance >= 0) & (distance < self.window)
-        positions, held = offsets.unsqueeze(0), None
+        positions = torch.arange(tokens.shape[1], device=tokens.device).unsqueeze(0)
+        there = positions  # of all that can be seen
         if start is not None:
-            seen = hidden_away(seen)
-            positions = start.unsqueeze(1) + offsets
-            slots = torch.arange(self.window, device=tokens.device)
+            positions = start.unsqueeze(1) + positions
             newest = start.unsqueeze(1) - 1
-            at = newest - (newest - slots) % self.window  # the position that each slot holds, below zero where none
-            near = positions.unsqueeze(2) - at.unsqueeze(1) < self.window
-            held = hidden_away(near & (at >= 0).unsqueeze(1)).unsqueeze(1)
+            held = newest - (newest - torch.arange(self.window, device=tokens.device)) % self.window
+            there = torch.cat([held, positions], dim=1)  # below zero in a slot that is still empty
+        distance = positions.unsqueeze(2) - there.unsqueeze(1)
+        seen = ((distance >= 0) & (distance < self.window) & (there >= 0).unsqueeze(1)).unsqueeze(1)
+        if start is not None:
+            seen = (~seen).float() * FAR
         turn = self.turn(positions)
         x, new_keys, new_values = self.embedding(tokens, before), [], []
         for number, block in enumerate(self.blocks):
-            memory = None if keys is None else (keys[:, number], values[:, number], held)
+            memory = None if keys is None else (keys[:, number], values[:, number])
             x, key, value = block(x, turn, seen, memory)
             new_keys.append(key)
             new_values.append(value)
         logits = self.embedding.logits(self.norm(x))
         if start is None:  # in training nobody reads them
             return logits, new_keys[-1], new_values[-1]
-        return logits, torch.stack(new_keys, dim=1), torch.stack(new_values, dim=1)
+        blocks, heads, _, numbers = self.state["keys"]
+        shape = (tokens.shape[0], blocks, heads, tokens.shape[1], numbers)  # whose last the exporter has lost
+        return logits, torch.stack(new_keys, dim=1).reshape(shape), torch.stack(new_values, dim=1)
 
     def turn(self, positions: Tensor) -> Tensor:
-        """Cosines and sines (2, batch, 1, time, frequencies); exact at any position, for whole turns cancel."""
+        """Cosines and signed sines (2, batch, 1, time, numbers); exact at any position, for whole turns cancel."""
         angle = (positions.unsqueeze(-1) % PERIOD * self.turns % PERIOD).float() * (2 * math.pi / PERIOD)
-        return torch.stack([angle.cos(), angle.sin()]).unsqueeze(2)
+        cosine, sine = angle.cos(), angle.sin()
+        return torch.stack([torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)]).unsqueeze(2)
 
 
 def whole_turns(count: int, window: int) -> Tensor:
@@ -144,13 +144,7 @@ def whole_turns(count: int, window: int) -> Tensor:
     return (fastest * (slowest / fastest) ** steps).round().long()
 
 
-def hidden_away(seen: Tensor) -> Tensor:
-    """What is added to scores: nothing where something may be seen."""
-    return (~seen).float() * FAR
-
-
 def rotated(x: Tensor, turn: Tensor) -> Tensor:
     """Rotary positions: each pair of numbers turns with the position, so that products tell distances."""
-    cosine, sine = turn[0], turn[1]
     first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+    return x * turn[0] + torch.cat([second, first], dim=-1) * turn[1]

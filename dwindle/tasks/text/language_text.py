@@ -16,6 +16,7 @@ from dwindle.infer.text.language_vocabulary import Vocabulary, vocabulary_of
 SHAKESPEARE = "text/tinyshakespeare.txt"
 TRAIN_UNTIL, VALIDATION_UNTIL = 0.90, 0.95
 FEWEST_CHARACTERS = 20_000
+UNKNOWN_SHARE = 1 / 2000  # of the characters in training
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,12 @@ class Passages(Dataset):
         return self.text[first : first + BEFORE + self.length + 1]
 
 
-def passage_batches(text: np.ndarray, length: int, batch_size: int) -> DataLoader:
-    """Shuffled batches of {tokens, before, target}."""
+def passage_batches(text: np.ndarray, length: int, batch_size: int, unknown: int) -> DataLoader:
+    """Shuffled batches of {tokens, before, target}, in which some characters are `unknown`: there will be such."""
 
     def batch(passages: list[Tensor]) -> dict[str, Tensor]:
         whole = torch.stack(passages)
+        whole[torch.rand(whole.shape) < UNKNOWN_SHARE] = unknown
         return {"tokens": whole[:, BEFORE:-1], "before": whole[:, :BEFORE], "target": whole[:, BEFORE + 1 :]}
 
     return DataLoader(Passages(text, length), batch_size, shuffle=True, collate_fn=batch, drop_last=True)
