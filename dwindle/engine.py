@@ -26,7 +26,7 @@ def torch_engine(
 ) -> Engine:
     """Any torch module in evaluation mode, TorchScript and exported programs included; tensors in this order."""
     inputs, outputs = tuple(inputs), tuple(outputs)
-    state = getattr(model, "state", {}) if state is None else state
+    state = state_of(model) if state is None else state
 
     def run(feed: Mapping[str, Tensor]) -> Tensors:
         with torch.inference_mode():
@@ -54,16 +54,18 @@ def onnx_engine(model: "str | Path | bytes | onnxruntime.InferenceSession", thre
     return run
 
 
-def state_of(session: "onnxruntime.InferenceSession") -> Shapes:
-    """The inputs of an open file that have a fixed shape but for their batch, by name."""
-    shapes = {node.name: tuple(node.shape[1:]) for node in session.get_inputs() if node.type == "tensor(float)"}
+def state_of(model: "nn.Module | onnxruntime.InferenceSession") -> Shapes:
+    """What a model remembers between calls: a module's own `state`; of a file, float inputs of fixed shape."""
+    if isinstance(model, nn.Module):
+        return getattr(model, "state", {})
+    shapes = {node.name: tuple(node.shape[1:]) for node in model.get_inputs() if node.type == "tensor(float)"}
     return {name: shape for name, shape in shapes.items() if shape and all(isinstance(size, int) for size in shape)}
 
 
 def with_empty_state(feed: Mapping[str, Tensor], state: Shapes) -> Tensors:
-    """Inputs that were not given are a state in which nothing has been seen yet: zeros."""
+    """Inputs that were not given are a state in which nothing has been seen yet: zeros. They come last."""
     batch = len(next(iter(feed.values())))
-    return {**{name: torch.zeros(batch, *shape) for name, shape in state.items() if name not in feed}, **feed}
+    return {**feed, **{name: torch.zeros(batch, *shape) for name, shape in state.items() if name not in feed}}
 
 
 def executorch_engine(path: str | Path, inputs: Iterable[str], outputs: Iterable[str]) -> Engine:

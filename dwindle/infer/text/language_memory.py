@@ -29,7 +29,7 @@ class Memory:
         self.following = self.read(beginning[:, BEFORE:])[:, -1]
 
     def read(self, tokens: np.ndarray) -> np.ndarray:
-        """Logits (texts, time, classes) for what follows each of these tokens (texts, time); `following` is the last."""
+        """Logits (texts, time, classes) of what follows each of these tokens; `following` keeps the last."""
         start = np.full(len(tokens), self.position, np.int64)
         given = self.run({"tokens": tokens, "before": self.before, "start": start, **self.state})
         for name, new in given.items():

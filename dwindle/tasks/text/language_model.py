@@ -23,7 +23,9 @@ from dwindle.task import Budget, PlainTask
 from dwindle.tasks.text.language_network import LanguageTransformer
 from dwindle.tasks.text.language_text import SHAKESPEARE, LanguageText, passage_batches, read_text
 
-DEFAULTS = {"epochs": 12, "batch_size": 16, "lr": 2e-2, "optimizer": "muon", "temperature": 1.0, "alpha": 0.8}
+DEFAULTS = {"batch_size": 16, "temperature": 1.0, "alpha": 0.8, "steps": 2, "epochs_per_step": 1}
+DEFAULTS |= {"structured_epochs": 1, "lr": 5e-4}
+DEFAULTS["train_distill"] = {"epochs": 16, "lr": 2e-2, "optimizer": "muon", "patience": 0}
 WINDOW = 128  # characters that a character sees
 PASSAGE = 256  # characters of a training example: half of them see a full window
 TEACHER = {
@@ -35,6 +37,7 @@ TEACHER = {
     "dropout": 0.1,
 }
 STUDENT = {"width": 96, "blocks": 4, "heads": 3, "hidden": 384, "rows": [1021, 2039, 2039]}
+TRIAL = 64  # characters of a trial of an exported file
 STREAMS = 16  # into which a text is cut to be judged
 INTERVAL_CHUNK = 512  # characters that are taken to be independent of the others
 CALIBRATION_PASSAGES, CALIBRATION_BATCH = 64, 16
@@ -149,15 +152,16 @@ class LanguageModel(PlainTask):
 
     def calibration_inputs(self) -> Iterator[Tensors]:
         starts = np.linspace(0, len(self.text.train) - PASSAGE, CALIBRATION_PASSAGES).astype(int)
-        passages = torch.stack([torch.from_numpy(self.text.train[start : start + WINDOW]) for start in starts])
+        passages = torch.stack([torch.from_numpy(self.text.train[start : start + PASSAGE]) for start in starts])
         for batch in passages.split(CALIBRATION_BATCH):
             yield self._feed(batch)
 
     def trial_inputs(self, count: int) -> dict[str, Tensors]:
         """Real ones from the validation text, which no quantiser was calibrated with."""
-        starts = np.linspace(0, len(self.text.validation) - PASSAGE, count).astype(int)
-        passages = torch.stack([torch.from_numpy(self.text.validation[start : start + WINDOW]) for start in starts])
-        return {**super().trial_inputs(count), "real": self._feed(passages)}
+        starts = np.linspace(0, len(self.text.validation) - TRIAL, count).astype(int)
+        passages = torch.stack([torch.from_numpy(self.text.validation[start : start + TRIAL]) for start in starts])
+        noise = torch.randint(len(self.labels), passages.shape, generator=torch.Generator().manual_seed(count))
+        return {"real": self._feed(passages), "random": self._feed(noise)}
 
     def _feed(self, passages: Tensor) -> Tensors:
         return {

@@ -16,6 +16,7 @@ from dwindle.infer.text.language_vocabulary import Vocabulary, vocabulary_of
 SHAKESPEARE = "text/tinyshakespeare.txt"
 TRAIN_UNTIL, VALIDATION_UNTIL = 0.90, 0.95
 FEWEST_CHARACTERS = 20_000
+PASSAGES_PER_EPOCH = 2048
 UNKNOWN_SHARE = 1 / 2000  # of the characters in training
 
 
@@ -47,20 +48,19 @@ def read_text(path: Path) -> LanguageText:
 
 
 class Passages(Dataset):
-    """Passages of equal length that cover the text; each epoch cuts it elsewhere."""
+    """Passages of equal length from anywhere in the text; an epoch draws so many."""
 
     def __init__(self, text: np.ndarray, length: int) -> None:
         self.text, self.length = torch.from_numpy(text), length
-        self.count = (len(text) - BEFORE - 1) // length - 1
 
     def __len__(self) -> int:
-        return self.count
+        return min(PASSAGES_PER_EPOCH, len(self.text) // self.length)
 
-    def __getitem__(self, index: int) -> Tensor:
+    def __getitem__(self, _index: int) -> Tensor:
         """The characters before a passage, the passage, and the one that follows it."""
-        shift = int(torch.randint(self.length, ()))
-        first = index * self.length + shift
-        return self.text[first : first + BEFORE + self.length + 1]
+        whole = BEFORE + self.length + 1
+        first = int(torch.randint(len(self.text) - whole + 1, ()))
+        return self.text[first : first + whole]
 
 
 def passage_batches(text: np.ndarray, length: int, batch_size: int, unknown: int) -> DataLoader:
