@@ -89,7 +89,7 @@ def _restored(
     columns = int(np.prod(rows[1:]))
     permutation = [index + 1 if index < axis else 0 if index == axis else index for index in range(len(shape))]
     four = constant("four", np.array(4, np.uint8))
-    nodes = [
+    return [
         node("BitShift", [f"{name}_packed", four], "high", direction="RIGHT"),
         node("BitShift", [f"{name}_packed", four], "up", direction="LEFT"),  # what leaves the byte is gone
         node("BitShift", [f"{name}_up", four], "low", direction="RIGHT"),
@@ -110,4 +110,3 @@ def _restored(
         node("Reshape", [f"{name}_cut", constant("shape", np.array(rows))], "rows"),
         node("Transpose", [f"{name}_rows"], "", perm=permutation),
     ]
-    return nodes

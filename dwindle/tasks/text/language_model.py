@@ -20,11 +20,12 @@ from dwindle.errors import UserError
 from dwindle.infer.text.language_memory import BEFORE, Memory, nats_of
 from dwindle.metrics import Metric, bits_per_character, perplexity
 from dwindle.task import Budget, PlainTask
+from dwindle.tasks.text.language_narrowing import narrowed
 from dwindle.tasks.text.language_network import LanguageTransformer
 from dwindle.tasks.text.language_text import SHAKESPEARE, LanguageText, passage_batches, read_text
 
 DEFAULTS = {"batch_size": 16, "temperature": 1.0, "alpha": 0.8, "steps": 2, "epochs_per_step": 1}
-DEFAULTS |= {"structured_epochs": 1, "lr": 5e-4}
+DEFAULTS |= {"structured_epochs": 1, "qat_epochs": 0, "lr": 5e-4}
 DEFAULTS["train_distill"] = {"epochs": 16, "lr": 2e-2, "optimizer": "muon", "patience": 0}
 WINDOW = 128  # characters that a character sees
 PASSAGE = 256  # characters of a training example: half of them see a full window
@@ -118,6 +119,10 @@ class LanguageModel(PlainTask):
 
     def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
         return LanguageTransformer(**arguments, window=WINDOW)
+
+    def narrowed(self, network: nn.Module, arguments: dict[str, Any], share: float) -> tuple[nn.Module, dict[str, Any]]:
+        """Heads and units of the blocks go, those with the smallest weights first."""
+        return narrowed(network, arguments, share)
 
     def validate(self, engine: Engine) -> Metric:
         return bits_per_character(*self._judged(engine, self.text.validation, self.text.train[-BEFORE - 1 :]))
