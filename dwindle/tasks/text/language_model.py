@@ -25,7 +25,7 @@ from dwindle.tasks.text.language_network import LanguageTransformer
 from dwindle.tasks.text.language_text import SHAKESPEARE, LanguageText, passage_batches, read_text
 
 DEFAULTS = {"batch_size": 16, "temperature": 1.0, "alpha": 0.8, "steps": 2, "epochs_per_step": 1}
-DEFAULTS |= {"structured_epochs": 1, "qat_epochs": 0, "lr": 5e-4}
+DEFAULTS |= {"structured_epochs": 1, "qat_epochs": 0, "int4": True, "lr": 5e-4}
 DEFAULTS["train_distill"] = {"epochs": 16, "lr": 2e-2, "optimizer": "muon", "patience": 0}
 WINDOW = 128  # characters that a character sees
 PASSAGE = 256  # characters of a training example: half of them see a full window
