@@ -21,12 +21,13 @@ from accelerate import Accelerator
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
-from dwindle.cli import nonempty, partial_share, positive_float, positive_int, share
+from dwindle.cli import nonempty, partial_share, positive_float, positive_int, share, whole_number
 from dwindle.compress.compare import Measured, Version, chosen, largest_loss, measured, table
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
-from dwindle.compress.prune_channels import narrowed, prune_channels
+from dwindle.compress.prune_channels import prune_channels
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
+from dwindle.compress.quantize_groups import with_int4_weights
 from dwindle.compress.quantize_static import checked_calibration, quantized_static
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
 from dwindle.compress.workshop import Workshop
@@ -103,11 +104,11 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         nine_times = [arguments.epochs_per_step] * 9
         prune_in_steps(network, workshop, "sweep", 0.9, nine_times, at_each_step=versions.append, timed=False)
     for removed in arguments.structured:
-        name, smaller = structured_name(removed), narrowed(student.arguments, removed)
-        cut = prune_channels(network, task.rebuild(smaller), workshop, name, arguments.structured_epochs)
+        name = structured_name(removed)
+        cut, smaller = prune_channels(network, student.arguments, removed, workshop, name, arguments.structured_epochs)
         save(cut, f"{name}.pt", smaller)
         versions.append(cut)
-    rounded = quantized_aware(pruned, workshop, arguments.qat_epochs)
+    rounded = [quantized_aware(pruned, workshop, arguments.qat_epochs)] if arguments.qat_epochs else []
     if not workshop.is_main_process:  # training is over
         return []
 
@@ -117,9 +118,11 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     quantised = [
         quantized_static(pruned, workshop),
         quantized_static(pruned, workshop, signed=True),
-        rounded,
+        *rounded,
         with_int8_weights(pruned, workshop),
     ]
+    if arguments.int4:
+        quantised.append(with_int4_weights(pruned, workshop))
     versions += [with_float16_weights(pruned, workshop), quantized_dynamic(pruned, workshop), *quantised]
     return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
 
@@ -255,7 +258,8 @@ def parse_arguments() -> argparse.Namespace:
         "--structured", type=partial_share, nargs="*", default=[], metavar="SHARE", help="channels to remove"
     )
     how.add_argument("--structured_epochs", type=positive_int, help="after the removal (as many as zeroing has in all)")
-    how.add_argument("--qat_epochs", type=positive_int, default=4, help="of training with rounding in place")
+    how.add_argument("--qat_epochs", type=whole_number, default=4, help="of training with rounding in place; 0: none")
+    how.add_argument("--int4", action="store_true", help="also store the weights in 4 bits, in groups")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")
     how.add_argument("--lr", type=positive_float, default=2.5e-4, help="highest rate of each fine-tuning")

@@ -184,6 +184,7 @@ def recipe_of(arguments: argparse.Namespace, role: str) -> Recipe:
         patience=arguments.patience,
         stop_accuracy=arguments.stop_accuracy,
         seed=arguments.seed,
+        optimizer=arguments.optimizer,
     )
 
 
@@ -201,6 +202,7 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--start_from", metavar="FILE", help="begin with this student's layers, whatever words it knows")
     how.add_argument("--batch_size", type=positive_int, default=128)
     how.add_argument("--lr", type=positive_float, default=4e-3, help="highest rate, after warm-up; teachers get half")
+    how.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for Transformers")
     how.add_argument("--evaluate_every", type=whole_number, default=0, metavar="STEPS", help="default: each epoch")
     how.add_argument("--patience", type=whole_number, default=15, help="stop after so many epochs without gain; 0: no")
     how.add_argument(

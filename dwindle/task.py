@@ -25,6 +25,7 @@ TASKS = {
     "spoken_digits": "dwindle.tasks.speech.digits",
     "own_words": "dwindle.tasks.speech.own_words",
     "handwritten_digits": "dwindle.tasks.images.handwritten_digits",
+    "language_model": "dwindle.tasks.text.language_model",
 }
 DEFAULT_TASK = "spoken_digits"
 

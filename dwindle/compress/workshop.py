@@ -9,6 +9,7 @@ from torch import nn
 
 from dwindle.checkpoint import load_safely
 from dwindle.compress.compare import Version
+from dwindle.engine import state_of, with_empty_state
 from dwindle.export import measure
 from dwindle.export.formats import to_onnx
 from dwindle.task import Task
@@ -57,7 +58,8 @@ class Workshop:
         """The network as a file, which says what task it is of; written by the main process alone."""
         if not self.is_main_process:
             return
-        exported, example = self.task.exported(network), self.task.example_inputs()
+        exported = self.task.exported(network)
+        example = with_empty_state(self.task.example_inputs(), state_of(exported))
         to_onnx(exported, example, path, self.task.inputs, self.task.outputs, {"task": self.task.name})
 
     def fine_tune(self, network: nn.Module, name: str, epochs: int, rate_share: float = 1.0) -> None:

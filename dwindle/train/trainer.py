@@ -25,7 +25,8 @@ from dwindle.files import written_whole
 from dwindle.metrics import Metric
 from dwindle.task import Task
 from dwindle.train.distillation import KnowledgeDistillationLoss
-from dwindle.train.recipe import Recipe, decayed_apart, moving_average
+from dwindle.train.optimizers import optimizer_of
+from dwindle.train.recipe import Recipe, moving_average
 
 STATE_FORMAT = "dwindle-training-2"
 GRADIENT_NORM = 5.0  # clipped above
@@ -57,8 +58,7 @@ class Trainer:
             batches = task.training_batches(recipe.batch_size)
         if len(batches) == 0:
             raise UserError(f"fewer training examples than one batch of {recipe.batch_size}: lower --batch_size")
-        optimizer = torch.optim.AdamW(decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
-        self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer, batches)
+        self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer_of(model, recipe), batches)
         self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
         self.parent = None if parent is None else accelerator.prepare_model(parent, evaluation_mode=True).eval()
         self.average = AveragedModel(self.plain, multi_avg_fn=moving_average(recipe.averaging))
