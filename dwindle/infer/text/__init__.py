@@ -1,0 +1,1 @@
+"""Text at run time: tokenizers, ONNX Runtime and NumPy; no torch."""

@@ -1,0 +1,1 @@
+"""Text: what reviews feel, and what comes next."""
