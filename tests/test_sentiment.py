@@ -52,7 +52,7 @@ def taught(folders):
     torch.manual_seed(0)
     task = opened(folders)
     network, arguments = task.build("teacher")
-    trained(task, network, 60)
+    trained(task, network, 200)
     return task, network, checkpoint_of(task, network, arguments, "teacher")
 
 
@@ -92,8 +92,8 @@ def test_every_student_begins_with_its_teacher_and_learns_from_it(folders, taugh
 
 def test_fewer_words_change_no_answer_to_texts_without_the_others(folders, taught):
     whole, network, checkpoint = taught
-    task = opened(folders, vocabulary=70, pretrained=folders["pretrained"])
-    assert task.tokenizer.get_vocab_size() == 70 < whole.tokenizer.get_vocab_size()
+    task = opened(folders, vocabulary=78, pretrained=folders["pretrained"])
+    assert task.tokenizer.get_vocab_size() == 78 < whole.tokenizer.get_vocab_size()
     restored = task.restored(checkpoint, Path("teacher.pt")).eval()
     assert sum(p.numel() for p in restored.parameters()) < sum(p.numel() for p in network.parameters())
     text = "the film is not lovely"

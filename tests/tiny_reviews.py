@@ -40,7 +40,8 @@ def write_pretrained(folder: Path, kind: str = "bert", classifier: bool = False)
     torch.manual_seed(0)
     if kind == "bert":
         config = transformers.BertConfig(
-            vocab_size=len(PIECES), hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64
+            vocab_size=len(PIECES), hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64,
+            initializer_range=0.2,
         )
     else:
         config = transformers.DistilBertConfig(vocab_size=len(PIECES), dim=32, n_layers=3, n_heads=4, hidden_dim=64)
