@@ -25,9 +25,10 @@ from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
 from dwindle.cli import nonempty, partial_share, positive_float, positive_int, share
 from dwindle.compress.compare import Measured, Version, chosen, largest_loss, measured, table
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
-from dwindle.compress.prune_channels import narrowed, prune_channels
+from dwindle.compress.prune_channels import prune_channels
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
+from dwindle.compress.quantize_embeddings import BITS, with_small_tables
 from dwindle.compress.quantize_static import checked_calibration, quantized_static
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
 from dwindle.compress.workshop import Workshop
@@ -100,10 +101,10 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         nine_times = [arguments.epochs_per_step] * 9
         prune_in_steps(network, workshop, "sweep", 0.9, nine_times, at_each_step=versions.append, timed=False)
     for removed in arguments.structured:
-        name, smaller = structured_name(removed), narrowed(student.arguments, removed)
-        cut = prune_channels(network, task.rebuild(smaller), workshop, name, arguments.structured_epochs)
+        name = structured_name(removed)
+        cut, smaller = prune_channels(network, student.arguments, removed, workshop, name, arguments.structured_epochs)
         save(cut, f"{name}.pt", smaller)
-        versions += [cut, with_int8_weights(cut, workshop)]
+        versions += [cut, with_small_tables(with_int8_weights(cut, workshop), workshop, arguments.table_bits)]
 
     quantised = [
         quantized_static(pruned, workshop),
@@ -111,7 +112,14 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         quantized_aware(pruned, workshop, arguments.qat_epochs),
         with_int8_weights(pruned, workshop),
     ]
-    versions += [with_float16_weights(pruned, workshop), quantized_dynamic(pruned, workshop), *quantised]
+    dynamic = quantized_dynamic(pruned, workshop)
+    if file_size(dynamic.onnx_path).bytes < file_size(pruned.onnx_path).bytes:  # there was something to convert
+        quantised.append(dynamic)
+    else:
+        versions.append(dynamic)
+    small = with_small_tables(pruned, workshop, arguments.table_bits)
+    quantised = [with_small_tables(one, workshop, arguments.table_bits) for one in quantised]
+    versions += [with_float16_weights(pruned, workshop), *([small] if small is not pruned else []), *quantised]
     return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
 
 
@@ -243,6 +251,9 @@ def parse_arguments() -> argparse.Namespace:
         "--structured", type=partial_share, nargs="*", default=[], metavar="SHARE", help="channels to remove"
     )
     how.add_argument("--structured_epochs", type=positive_int, help="after the removal (as many as zeroing has in all)")
+    how.add_argument(
+        "--table_bits", type=int, choices=BITS, default=8, help="for a row of a table of words or characters (8)"
+    )
     how.add_argument("--qat_epochs", type=positive_int, default=4, help="of training with rounding in place")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")

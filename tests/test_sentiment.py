@@ -10,10 +10,10 @@ from tiny_reviews import write_pretrained, write_reviews
 from dwindle.checkpoint import Checkpoint
 from dwindle.engine import torch_engine
 from dwindle.errors import UsageError, UserError
+from dwindle.task import options_of
 from dwindle.tasks.text import sentiment
 from dwindle.tasks.text.sentiment_answers import answers_of
 from dwindle.tasks.text.sentiment_batches import loader
-from dwindle.task import options_of
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
 
 
@@ -24,12 +24,16 @@ def folders(tmp_path_factory):
 
 
 def opened(folders, made_from=None, **options):
-    return sentiment.open_task(options_of("sentiment", **{"made_up": 30, "vocabulary": 0, **folders, **options}), made_from)
+    return sentiment.open_task(
+        options_of("sentiment", **{"made_up": 30, "vocabulary": 0, **folders, **options}), made_from
+    )
 
 
 def checkpoint_of(task, network, arguments, role):
     weights = copy.deepcopy(network.state_dict())
-    return Checkpoint(task.name, list(task.labels), role, "trained", arguments, weights, 0, provenance=task.provenance())
+    return Checkpoint(
+        task.name, list(task.labels), role, "trained", arguments, weights, 0, provenance=task.provenance()
+    )
 
 
 def trained(task, network, steps, teacher=None):
@@ -70,7 +74,7 @@ def test_a_teacher_is_asked_for_labels_alone_and_a_student_for_more(folders):
     task.build("teacher")
     assert min(task.material.labels) == 0
     few = len(task.tokens)
-    task.build("student") if task.teacher else task.options.__setattr__("architecture", "small")
+    task.options.architecture = "small"
     task.build("student")
     assert min(task.material.labels) == sentiment.NO_LABEL
     assert len(task.tokens) == few + 30
@@ -78,7 +82,7 @@ def test_a_teacher_is_asked_for_labels_alone_and_a_student_for_more(folders):
 
 @pytest.mark.parametrize("architecture", ["first", "middle", "last", "spread", "small", "convolution"])
 def test_every_student_begins_with_its_teacher_and_learns_from_it(folders, taught, architecture):
-    _, network, checkpoint = taught
+    checkpoint = taught[2]
     task = opened(folders, architecture=architecture)
     teacher = Ensemble([task.restored(checkpoint, Path("teacher.pt"))]).eval()
     torch.manual_seed(0)

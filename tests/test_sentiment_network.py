@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny_reviews import write_pretrained
 
 from dwindle.engine import onnx_engine
 from dwindle.export.formats import to_onnx
@@ -9,7 +10,6 @@ from dwindle.tasks.text.sentiment import Sentiment
 from dwindle.tasks.text.sentiment_layers import as_reader, begin_as, chosen_layers, narrower
 from dwindle.tasks.text.sentiment_students import rebuilt
 from dwindle.tasks.text.sentiment_teacher import open_pretrained
-from tiny_reviews import write_pretrained
 
 SHAPE = {"vocabulary": 60, "width": 32, "heads": [4, 2], "units": [48, 64], "head_width": 8}
 NETWORKS = [

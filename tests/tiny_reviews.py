@@ -11,9 +11,9 @@ from dwindle.infer.text.review_tokenizer import SPECIAL, wordpiece
 
 GOOD, BAD = ("good", "lovely", "gripping", "warm"), ("bad", "dull", "awful", "cold")
 THINGS = ("film", "story", "cast", "ending", "joke", "scene")
-_ALL = [*SPECIAL, "[MASK]", *GOOD, *BAD, *THINGS, "the", "is", "a", "an", "and", "n", "'", "t", "not", "it", ".",
-          *"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"), "unheard"]  # fmt: skip
-PIECES = list(dict.fromkeys(_ALL))
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_WORDS = (*GOOD, *BAD, *THINGS, "the", "is", "a", "an", "and", "n", "'", "t", "not", "it", ".", "unheard")
+PIECES = list(dict.fromkeys([*SPECIAL, "[MASK]", *_WORDS, *_LETTERS, *(f"##{letter}" for letter in _LETTERS)]))
 
 
 def write_reviews(data_dir: Path) -> Path:
@@ -40,7 +40,11 @@ def write_pretrained(folder: Path, kind: str = "bert", classifier: bool = False)
     torch.manual_seed(0)
     if kind == "bert":
         config = transformers.BertConfig(
-            vocab_size=len(PIECES), hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64,
+            vocab_size=len(PIECES),
+            hidden_size=32,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            intermediate_size=64,
             initializer_range=0.2,
         )
     else:

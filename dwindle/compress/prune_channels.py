@@ -68,12 +68,21 @@ def _group(graph: Any, layer: nn.Module, channels: list[int], fixed: set[nn.Modu
     return group
 
 
-def prune_channels(network: nn.Module, smaller: nn.Module, workshop: Workshop, name: str, epochs: int) -> Version:
-    """Cut the network down to the shape of `smaller`, then fine-tune."""
+def prune_channels(
+    network: nn.Module, arguments: dict[str, Any], share: float, workshop: Workshop, name: str, epochs: int
+) -> tuple[Version, dict[str, Any]]:
+    """Cut that share of every width out of the network, then fine-tune; also the arguments of what is left.
+
+    A task whose networks have other widths than channels (heads, units) says itself what goes: by `narrowed`.
+    """
     example = workshop.task.example_inputs()
-    with torch.enable_grad():  # the dependencies are found by following gradients
-        cut = without_channels(network, smaller, example)
+    if hasattr(workshop.task, "narrowed"):
+        cut, smaller = workshop.task.narrowed(network, arguments, share)
+    else:
+        smaller = narrowed(arguments, share)
+        with torch.enable_grad():  # the dependencies are found by following gradients
+            cut = without_channels(network, workshop.task.rebuild(smaller), example)
     workshop.fine_tune(cut, name, epochs, RATE_SHARE)
     before, after = (learnt_multiply_adds(one, example) for one in (network, cut))
     fewer = f"{before / after:.2f} times fewer multiply-adds in the layers that learn, {after:,} of {before:,}"
-    return workshop.finished(name, "structured", cut, f"rebuilt narrower, then {epochs} epochs; {fewer}")
+    return workshop.finished(name, "structured", cut, f"rebuilt narrower, then {epochs} epochs; {fewer}"), smaller

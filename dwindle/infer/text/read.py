@@ -115,7 +115,9 @@ def text_of(content: bytes | str) -> str:
     except UnicodeDecodeError as error:
         if len(content) >= LONGEST_FILE and error.start > len(content) - 5:  # cut within a character
             return content[: error.start].decode("utf-8-sig")
-        raise UserError(f"not UTF-8: byte {error.start + 1} is 0x{content[error.start]:02x}: convert it first") from error
+        raise UserError(
+            f"not UTF-8: byte {error.start + 1} is 0x{content[error.start]:02x}: convert it first"
+        ) from error
 
 
 def show(row: dict[str, Any], as_json: bool) -> None:

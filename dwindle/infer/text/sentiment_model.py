@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from dwindle.errors import UserError
+from dwindle.infer.model_file import metadata_of, open_session
 from dwindle.infer.text.review_tokenizer import unpacked, windows
 
 LONGEST_TEXT = 20_000  # characters that are read; reviews are shorter, and a megabyte of anything else need not be
@@ -31,8 +31,7 @@ class SentimentModel:
     """`SentimentModel(path).classify("a gripping film")`."""
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
-        self.session = _session(Path(path), threads)
-        said = self.session.get_modelmeta().custom_metadata_map
+        self.session, said = open_session(Path(path), threads), metadata_of(Path(path))
         if said.get("sense") != SENSE or any(name not in said for name in NEEDED):
             raise UserError(f"{path}: not a sentiment model of this project: export one with export_models.py")
         self.tokenizer = unpacked(said["tokenizer"])
@@ -60,14 +59,3 @@ class SentimentModel:
     def _logits(self, tokens: Sequence[int]) -> np.ndarray:
         (logits,) = self.session.run(["logits"], {"tokens": np.array([tokens], np.int64)})
         return logits[0].astype(np.float64)
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file: name an exported model with --model")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = threads, 1, 4
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime has an exception class of its own for every fault of a file
-        raise UserError(f"{path}: damaged, or not an ONNX model") from error

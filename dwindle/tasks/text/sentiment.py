@@ -31,7 +31,7 @@ from dwindle.tasks.text.sentiment_data import LABELS, Reviews, SentimentData, lo
 from dwindle.tasks.text.sentiment_material import made_up
 from dwindle.tasks.text.sentiment_network import Reader
 from dwindle.tasks.text.sentiment_teacher import open_pretrained, with_vocabulary
-from dwindle.tasks.text.sentiment_vocabulary import kept_whole, learnt, pruned, rows_of
+from dwindle.tasks.text.sentiment_vocabulary import learnt, prepared, pruned, rows_of
 
 DEFAULTS = {"epochs": 3, "lr": 1e-4, "batch_size": 32, "patience": 0}
 SCRATCH = "scratch"
@@ -77,11 +77,12 @@ class Sentiment(PlainTask):
         else:
             whole = self.pretrained[2]
         size = self.options.vocabulary
-        return pruned(whole, [*texts, *made_up(texts)], size) if size else kept_whole(whole)
+        return pruned(whole, [*texts, *made_up(texts)], size) if size else whole
 
     @cached_property
     def pretrained(self) -> tuple[Reader, dict[str, Any], Tokenizer]:
-        return open_pretrained(self.options.pretrained)
+        network, config, tokenizer = open_pretrained(self.options.pretrained)
+        return network, config, prepared(tokenizer)
 
     @cached_property
     def material(self) -> Reviews:
@@ -113,7 +114,9 @@ class Sentiment(PlainTask):
         parent: nn.Module | None = None,
     ) -> Tensor:
         """Right answers, a teacher's softened answers, and the direction of its last state."""
-        logits, state = model.features(batch["tokens"]) if hasattr(model, "features") else (model(batch["tokens"]), None)
+        logits, state = (
+            model.features(batch["tokens"]) if hasattr(model, "features") else (model(batch["tokens"]), None)
+        )
         targets = batch["target"]
         if teacher is None:
             labelled = targets != NO_LABEL

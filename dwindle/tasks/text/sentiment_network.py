@@ -87,7 +87,7 @@ class TransformerReader(Reader):
         self.apply(_begin_small)
 
     def features(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        present = (tokens != PADDING).to(self.positions.dtype)
+        present = (tokens != PADDING).float()
         mask = (1 - present)[:, None, None, :] * MASKED
         x = self.dropout(self.norm(self.words(tokens) + self.positions[: tokens.shape[1]]))
         for layer in self.layers:
@@ -109,7 +109,7 @@ class ConvolutionReader(Reader):
         self.answer = nn.Linear(2 * channels, classes)
 
     def features(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        present = (tokens != PADDING).to(self.answer.weight.dtype)
+        present = (tokens != PADDING).float()
         x = self.dropout(self.words(tokens)).transpose(1, 2)
         for block in self.blocks:
             x = block(x * present.unsqueeze(1))

@@ -51,9 +51,7 @@ def begun(
     return student, arguments
 
 
-def _of_layers(
-    options: argparse.Namespace, width: int | None, teacher: Reader | None
-) -> tuple[Reader, dict[str, Any]]:
+def _of_layers(options: argparse.Namespace, width: int | None, teacher: Reader | None) -> tuple[Reader, dict[str, Any]]:
     if teacher is None:
         raise UsageError(f"--architecture {options.architecture} takes a teacher's layers, and there is no teacher")
     if width is not None:

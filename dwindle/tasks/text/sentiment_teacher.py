@@ -84,11 +84,13 @@ def open_pretrained(name: str) -> tuple[PretrainedReader, dict[str, Any], Tokeni
     backend.no_padding()
     backend.no_truncation()
     if backend.token_to_id(PADDING_PIECE) != PADDING:
-        raise UserError(f"{name}: its padding token is not {PADDING_PIECE} with the number 0, as BERT's and its kin's is")
+        raise UserError(
+            f"{name}: its padding token is not {PADDING_PIECE} with the number 0, as BERT's and its kin's is"
+        )
     return network, stored, backend
 
 
 def with_vocabulary(weights: dict[str, Tensor], rows: list[int]) -> dict[str, Tensor]:
     """A teacher's weights with only these rows of its table of words."""
-    name = next(key for key in weights if key.endswith("word_embeddings.weight") or key.endswith("words.table.weight"))
+    name = next(key for key in weights if key.endswith(("word_embeddings.weight", "words.table.weight")))
     return {**weights, name: weights[name][torch.tensor(rows)]}

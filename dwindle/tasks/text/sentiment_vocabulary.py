@@ -15,24 +15,26 @@ OFTEN = 4  # times that a piece must occur in the training text to be kept for i
 MASK = "[MASK]"
 
 
-def kept_whole(tokenizer: Tokenizer) -> Tokenizer:
-    """A pretrained tokenizer with all its pieces; a WordPiece one takes contractions apart, as SST-2 does."""
+def prepared(tokenizer: Tokenizer) -> Tokenizer:
+    """A pretrained tokenizer for this data: a WordPiece one takes contractions apart, as SST-2 does."""
     if is_wordpiece(tokenizer):
         tokenizer.normalizer = contractions_apart(tokenizer.normalizer)
     return tokenizer
 
 
 def pruned(tokenizer: Tokenizer, texts: Iterable[str], size: int) -> Tokenizer:
-    """A WordPiece tokenizer with `size` of its pieces: those that the texts use, then the most frequent of all.
+    """A WordPiece tokenizer with `size` pieces of one: those that the texts use, then the most frequent of all.
 
     Pretrained vocabularies are in the order of frequency. What is left out is spelled in smaller pieces.
     """
     if not is_wordpiece(tokenizer):
-        raise UsageError("--vocabulary prunes WordPiece vocabularies; this model has another: --vocabulary 0 keeps it whole")
+        raise UsageError(
+            "--vocabulary prunes WordPiece vocabularies; this model has another: --vocabulary 0 keeps it whole"
+        )
     pieces = pieces_of(tokenizer)
     if size >= len(pieces):
-        return kept_whole(tokenizer)
-    used = Counter(number for text in kept_whole(tokenizer).encode_batch(list(texts)) for number in text.ids)
+        return tokenizer
+    used = Counter(number for text in tokenizer.encode_batch(list(texts)) for number in text.ids)
     is_needed = {*SPECIAL, *LETTERS, *(f"##{letter}" for letter in LETTERS), *string.punctuation}
     first = [number for number, piece in enumerate(pieces) if piece in is_needed]
     by_use = [number for number, count in used.most_common() if count >= OFTEN]
