@@ -104,21 +104,20 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         name = structured_name(removed)
         cut, smaller = prune_channels(network, student.arguments, removed, workshop, name, arguments.structured_epochs)
         save(cut, f"{name}.pt", smaller)
-        versions += [cut, with_small_tables(with_int8_weights(cut, workshop), workshop, arguments.table_bits)]
+        versions += [cut, with_int8_weights(with_small_tables(cut, workshop), workshop)]
 
+    small = with_small_tables(pruned, workshop)
     quantised = [
-        quantized_static(pruned, workshop),
-        quantized_static(pruned, workshop, signed=True),
+        quantized_static(small, workshop),
+        quantized_static(small, workshop, signed=True),
         quantized_aware(pruned, workshop, arguments.qat_epochs),
-        with_int8_weights(pruned, workshop),
+        with_int8_weights(small, workshop),
     ]
-    dynamic = quantized_dynamic(pruned, workshop)
-    if file_size(dynamic.onnx_path).bytes < file_size(pruned.onnx_path).bytes:  # there was something to convert
+    dynamic = quantized_dynamic(small, workshop)
+    if file_size(dynamic.onnx_path).bytes < file_size(small.onnx_path).bytes:  # there was something to convert
         quantised.append(dynamic)
     else:
         versions.append(dynamic)
-    small = with_small_tables(pruned, workshop, arguments.table_bits)
-    quantised = [with_small_tables(one, workshop, arguments.table_bits) for one in quantised]
     versions += [with_float16_weights(pruned, workshop), *([small] if small is not pruned else []), *quantised]
     return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
 
@@ -219,6 +218,7 @@ def open_workshop(
         learning_rate=arguments.lr,
         seed=seed,
         resume=arguments.resume,
+        table_bits=arguments.table_bits,
     )
     workshop.folder.mkdir(parents=True, exist_ok=True)
     if not arguments.resume:

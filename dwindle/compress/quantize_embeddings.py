@@ -6,6 +6,7 @@ and an answer takes no longer. All of it is plain ONNX. A table is most of a sma
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -22,18 +23,26 @@ BITS = (8, 4)
 CLIPPED = (1.0, 0.92, 0.85, 0.78, 0.71, 0.64)  # of a row's largest value: less of it is rounded away, more cut off
 
 
-def with_small_tables(parent: Version, workshop: Workshop, bits: int) -> Version:
-    """The parent's file with its tables in so few bits; all else is as it was. One without tables stays itself."""
-    name = f"{parent.name}_table{bits}"
+def with_small_tables(parent: Version, workshop: Workshop) -> Version:
+    """The parent's file with its tables in few bits; all else is as it was. One without tables stays itself."""
+    name = f"{parent.name}_table{workshop.table_bits}"
+    path = workshop.folder / f"{name}.onnx"
     model = read_onnx(parent.onnx_path)
     metadata = metadata_of(model)
-    count = store_tables(model, bits)
+    count = store_tables(model, workshop.table_bits)
     if not count:
         return parent
-    path = workshop.folder / f"{name}.onnx"
     write_onnx(model, path, metadata)
-    note = f"{parent.note}; {count} tables in {bits} bits with a scale for each row"
-    return replace(parent, name=name, stage="quantised", onnx_path=path, network=None, note=note)
+    note = f"{count} tables in {workshop.table_bits} bits with a scale for each row, float arithmetic"
+    return replace(parent, name=name, stage="quantised", onnx_path=path, note=note)
+
+
+def shrink_tables_of(path: Path, bits: int) -> None:
+    """The same of a file that lies there already."""
+    model = read_onnx(path)
+    metadata = metadata_of(model)
+    if store_tables(model, bits):
+        write_onnx(model, path, metadata)
 
 
 def tables_of(model: onnx.ModelProto) -> list[onnx.NodeProto]:
