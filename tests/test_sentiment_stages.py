@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stages")
     write_reviews(folder / "data")
     write_pretrained(folder / "bert")
-    flags = ("--epochs", "8", "--batch_size", "16", "--lr", "3e-3", "--vocabulary", "78", "--made_up", "40")
+    flags = ("--epochs", "16", "--batch_size", "16", "--lr", "6e-3", "--vocabulary", "78", "--made_up", "40")
     done(folder, "train_distill.py", *TASK, "--teacher", "bert", *flags)
     flags = ("--steps", "2", "--epochs_per_step", "1", "--batch_size", "16", "--made_up", "0", "--rounds", "2")
     flags += ("--structured", "0.5", "--structured_epochs", "1", "--qat_epochs", "1", "--target_sparsity", "0.2")
