@@ -27,6 +27,7 @@ from dwindle.compress.prune import MagnitudePruner, prune_in_steps
 from dwindle.compress.prune_channels import prune_channels
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
+from dwindle.compress.quantize_embeddings import BITS, with_small_tables
 from dwindle.compress.quantize_groups import with_int4_weights
 from dwindle.compress.quantize_static import checked_calibration, quantized_static
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
@@ -114,16 +115,23 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
 
     cuts = [version for version in versions if version.stage == "structured"]
     for cut in cuts:
-        versions.insert(versions.index(cut) + 1, with_int8_weights(cut, workshop))
+        smaller_cut = with_int8_weights(with_small_tables(cut, workshop), workshop)
+        versions.insert(versions.index(cut) + 1, smaller_cut)
+    small = with_small_tables(pruned, workshop)
     quantised = [
-        quantized_static(pruned, workshop),
-        quantized_static(pruned, workshop, signed=True),
+        quantized_static(small, workshop),
+        quantized_static(small, workshop, signed=True),
         *rounded,
-        with_int8_weights(pruned, workshop),
+        with_int8_weights(small, workshop),
     ]
     if arguments.int4:
         quantised.append(with_int4_weights(pruned, workshop))
-    versions += [with_float16_weights(pruned, workshop), quantized_dynamic(pruned, workshop), *quantised]
+    dynamic = quantized_dynamic(small, workshop)
+    if file_size(dynamic.onnx_path).bytes < file_size(small.onnx_path).bytes:  # there was something to convert
+        quantised.append(dynamic)
+    else:
+        versions.append(dynamic)
+    versions += [with_float16_weights(pruned, workshop), *([small] if small is not pruned else []), *quantised]
     return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
 
 
@@ -225,6 +233,7 @@ def open_workshop(
         learning_rate=arguments.lr,
         seed=seed,
         resume=arguments.resume,
+        table_bits=arguments.table_bits,
     )
     workshop.folder.mkdir(parents=True, exist_ok=True)
     if not arguments.resume and workshop.is_main_process:
@@ -258,6 +267,9 @@ def parse_arguments() -> argparse.Namespace:
         "--structured", type=partial_share, nargs="*", default=[], metavar="SHARE", help="channels to remove"
     )
     how.add_argument("--structured_epochs", type=positive_int, help="after the removal (as many as zeroing has in all)")
+    how.add_argument(
+        "--table_bits", type=int, choices=BITS, default=8, help="for a row of a table of words or characters (8)"
+    )
     how.add_argument("--qat_epochs", type=whole_number, default=4, help="of training with rounding in place; 0: none")
     how.add_argument("--int4", action="store_true", help="also store the weights in 4 bits, in groups")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")

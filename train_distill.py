@@ -150,6 +150,11 @@ def write_checkpoint(
     print(f"  written: {folder / f'{role}.pt'}\n")
 
 
+def is_checkpoint(name: str) -> bool:
+    """A file of this project, there or not; anything else is the name of a pretrained model."""
+    return Path(name).is_file() or Path(name).suffix == ".pt"
+
+
 def parents_of(role: str, arguments: argparse.Namespace) -> list[str]:
     """The checkpoints that a network learns from or begins as."""
     return [*arguments.teacher, *filter(None, [arguments.start_from])] if role == "student" else []
@@ -196,7 +201,11 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss; 0: no teacher")
     how.add_argument(
-        "--teacher", nargs="+", default=[], metavar="FILE", help="take this teacher, or the mean of several"
+        "--teacher",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="take this teacher, or the mean of several; where a task has --pretrained, also what one begins as",
     )
     how.add_argument("--width", type=channels, help="channels of the student")
     how.add_argument("--start_from", metavar="FILE", help="begin with this student's layers, whatever words it knows")
@@ -217,6 +226,8 @@ def parse_arguments() -> argparse.Namespace:
     where.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     where.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events under --log_dir")
     arguments = parser.parse()
+    if hasattr(arguments, "pretrained") and len(arguments.teacher) == 1 and not is_checkpoint(arguments.teacher[0]):
+        arguments.pretrained, arguments.teacher = arguments.teacher[0], []
     if arguments.teacher and arguments.alpha == 0:
         parser.error("--alpha 0 learns from no teacher: leave out --teacher, or give it a share")
     return arguments

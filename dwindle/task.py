@@ -26,6 +26,7 @@ TASKS = {
     "own_words": "dwindle.tasks.speech.own_words",
     "handwritten_digits": "dwindle.tasks.images.handwritten_digits",
     "language_model": "dwindle.tasks.text.language_model",
+    "sentiment": "dwindle.tasks.text.sentiment",
 }
 DEFAULT_TASK = "spoken_digits"
 

@@ -23,6 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from dwindle.compress.compare import Version
 from dwindle.compress.prune import hold_zeros, without_masks
 from dwindle.compress.qdq import store_trained_scales
+from dwindle.compress.quantize_embeddings import shrink_tables_of
 from dwindle.compress.quantize_static import checked_calibration
 from dwindle.compress.quantize_weights import nonzeros_left
 from dwindle.compress.workshop import Workshop
@@ -32,7 +33,9 @@ from dwindle.errors import UserError
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
 FOLDERS = {nn.Conv1d: fuse_conv_bn_eval, nn.Conv2d: fuse_conv_bn_eval, nn.Linear: fuse_linear_bn_eval}
 ADDITIONS = (operator.add, operator.iadd, torch.add)
-RESHAPING = ("flatten", "unsqueeze", "squeeze", "reshape", "view", "transpose", "permute", torch.flatten)
+RESHAPING = ("flatten", "unflatten", "unsqueeze", "squeeze", "reshape", "view", "transpose", "permute", torch.flatten)
+# a layer behind one of these reads what came before
+PASSED_ON = (nn.ReLU, nn.GELU, nn.Dropout, nn.functional.relu, torch.matmul, operator.mul)
 RATE_SHARE = 0.8  # of the fine-tuning's learning rate: the weights need only settle between levels
 AVERAGING = 0.01  # of activation ranges, per batch
 
@@ -138,6 +141,7 @@ def quantized_aware(parent: Version, workshop: Workshop, epochs: int) -> Version
     if workshop.is_main_process:
         with _without_warnings():
             workshop.write_onnx(model, path)
+        shrink_tables_of(path, workshop.table_bits)
         store_trained_scales(path)
         made["nonzeros"] = nonzeros_left(parent, path)
     return replace(parent, name=name, stage="quantised", **made, note=note)
@@ -204,15 +208,16 @@ def _answering_layers(fused: fx.GraphModule) -> list[str]:
         return any(
             is_layer(user)
             or user.target in ADDITIONS
-            or ((_is_rectifier(user, modules) or user.target in RESHAPING) and is_read_again(user))
+            or ((_passes_on(user, modules) or user.target in RESHAPING) and is_read_again(user))
             for user in node.users
         )
 
     return [node.target for node in fused.graph.nodes if is_layer(node) and not is_read_again(node)]
 
 
-def _is_rectifier(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    return node.target is nn.functional.relu or (node.op == "call_module" and isinstance(modules[node.target], nn.ReLU))
+def _passes_on(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    kind = type(modules[node.target]) if node.op == "call_module" else node.target
+    return kind in PASSED_ON
 
 
 def _share_ranges_across_reshaping(network: fx.GraphModule) -> None:

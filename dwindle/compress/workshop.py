@@ -34,6 +34,7 @@ class Workshop:
     learning_rate: float
     seed: int
     resume: bool
+    table_bits: int = 8  # of a number in a table of words or characters, in quantised files
 
     @property
     def is_main_process(self) -> bool:
