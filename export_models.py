@@ -27,7 +27,7 @@ from tqdm import tqdm
 from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.cli import nonempty
 from dwindle.engine import Engine, executorch_engine, onnx_engine, state_of, torch_engine, with_empty_state
-from dwindle.errors import UserError, describe_os_error, imported, run, sigterm_as_interruption
+from dwindle.errors import UserError, describe_os_error, imported, run, signals_as_interruption
 from dwindle.export.benchmark import memory_and_loading, time_engines
 from dwindle.export.formats import (
     EXECUTORCH_REMEDY,
@@ -65,7 +65,7 @@ def main() -> None:
     task = open_task(arguments.task, arguments, checkpoint)
     model = task.restored(checkpoint, checkpoint_path).eval()
     origin = {"task": task.name, "parent_sha256": sha256_of(checkpoint_path)}
-    with sigterm_as_interruption(), scratch_folder(folder) as scratch:
+    with signals_as_interruption(), scratch_folder(folder) as scratch:
         export = Export(task, model, Path(scratch), origin, checkpoint.corpora)
         export.torchscript()
         export.onnx()

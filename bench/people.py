@@ -28,12 +28,13 @@ from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
 from dwindle.errors import UserError, run
 from dwindle.files import sha256_of, write_json
 from dwindle.infer.speech import REJECT
-from dwindle.infer.speech.edges import speech_edges
 from dwindle.infer.speech.evaluate import Entry, read_manifest
-from dwindle.infer.speech.file_listener import Settings, answers, word_window
+from dwindle.infer.speech.file_listener import Settings
 from dwindle.infer.speech.model import Recogniser
+from dwindle.infer.speech.padding import word_window
 from dwindle.infer.speech.sound_file import read_audio
 from dwindle.infer.speech.vad import KINDS
+from dwindle.infer.speech.workers import answers
 from dwindle.machine import usable_cores
 from dwindle.metrics import Metric, accuracy_by_group, error_rate
 from dwindle.tasks.speech.corpora import VALIDATION, negatives, speech_commands
@@ -107,7 +108,7 @@ def heard_by_listener(entries: Sequence[Entry], model: Path, workers: int) -> Te
 def read_word(path: Path, recogniser: Recogniser) -> tuple[str, float]:
     """The likeliest word of a clip, and its probability among all classes."""
     clip = read_audio(path)
-    probabilities = recogniser.pooled(word_window(clip, sum(speech_edges(clip)) // 2, recogniser))
+    probabilities = recogniser.pooled(word_window(clip, recogniser.window_samples))
     best = max(recogniser.words, key=lambda word: probabilities[recogniser.labels.index(word)])
     return best, float(probabilities[recogniser.labels.index(best)])
 

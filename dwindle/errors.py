@@ -29,6 +29,11 @@ class UsageError(UserError):
     exit_code = EXIT_USAGE
 
 
+def printable(text: str) -> str:
+    """For a terminal: line breaks and escape codes, which a file's name may hold, are written out."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 def describe_os_error(error: OSError) -> str:
     """One line for a failed file operation, with the cure where there is one."""
     where = f" ({error.filename})" if error.filename else ""
@@ -54,7 +59,7 @@ def run(main: Callable[[], int | None]) -> None:
         sys.stdout.flush()
     except UserError as error:
         _wait_for_the_first()
-        print(f"{program}: {error}", file=sys.stderr)
+        print(f"{program}: {printable(str(error))}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt as interrupted:
         print(f"\n{program}: interrupted", file=sys.stderr)
@@ -64,7 +69,7 @@ def run(main: Callable[[], int | None]) -> None:
         code = EXIT_FAILURE
     except OSError as error:
         _wait_for_the_first()
-        print(f"{program}: {describe_os_error(error)}", file=sys.stderr)
+        print(f"{program}: {printable(describe_os_error(error))}", file=sys.stderr)
         code = EXIT_FAILURE
     sys.exit(code)
 
@@ -76,17 +81,20 @@ def _wait_for_the_first() -> None:
 
 
 @contextmanager
-def sigterm_as_interruption() -> Iterator[None]:
-    """SIGTERM, like Ctrl-C, lets what is under way clean up behind itself."""
+def signals_as_interruption() -> Iterator[None]:
+    """SIGTERM and a closed terminal's SIGHUP, like Ctrl-C, let what is under way clean up behind itself."""
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt(number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [number for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if number]
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # nohup's wish
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

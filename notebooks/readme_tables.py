@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from dwindle.cli import FlagParser
 from dwindle.errors import run
-from dwindle.infer.speech.hold_back import COMPANY_S
+from dwindle.infer.speech.hold_back import HOLD_S
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread
 from notebooks.titles import STREAMS, version_title
@@ -128,10 +128,10 @@ def lone_digit_lines(streaming: dict[str, Any]) -> list[str]:
         return []
     amid_noise = "" if noisy in (None, lone) else f" ({noisy:g} amid noise)"
     return [
-        f"A digit counts from a confidence of {threshold:g} on; one that stands {COMPANY_S:g} s from all others from "
+        f"A digit counts from a confidence of {threshold:g} on; one that stands {HOLD_S:g} s from all others from "
         f"{lone:g} on{amid_noise},\n"
         "for what sounds like a digit and is none mostly comes alone (`--threshold` sets all). Where a recording ends\n"
-        f"within {COMPANY_S:g} s of a digit it was made for it: {threshold:g} is enough, except amid noise."
+        f"within {HOLD_S:g} s of a digit it was made for it: {threshold:g} is enough, except amid noise."
     ]
 
 

@@ -5,45 +5,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.infer.speech.background import NEWEST_S, REMEMBERED_S, STANDS_OUT, Surroundings
+from dwindle.infer.speech.vad import NEWEST_S, REMEMBERED_S, STANDS_OUT_DB, Background
 
 HOP_S = 0.05
 HOP = 400
 
 
-def after(*levels: tuple[float, float], offset: float = 0.0) -> Surroundings:
+def after(*levels: tuple[float, float], offset: float = 0.0) -> Background:
     """What is thought after sounds of (seconds, amplitude)."""
-    surroundings, rng = Surroundings(HOP_S), np.random.default_rng(0)
+    background, rng = Background(HOP_S), np.random.default_rng(0)
     for seconds, amplitude in levels:
         for _ in range(round(seconds / HOP_S)):
-            surroundings.follow(offset + amplitude * rng.standard_normal(HOP).astype(np.float32))
-    return surroundings
+            background.follow(offset + amplitude * rng.standard_normal(HOP).astype(np.float32))
+    return background
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.3])
 def test_a_word_stands_out_of_a_quiet_room_and_not_of_a_noisy_one(offset):
     word = (0.4, 0.1)
-    assert not after((3.0, 0.001), word, offset=offset).are_loud
-    assert after((3.0, 0.08), word, offset=offset).are_loud
-    assert after((3.0, 0.3), word, offset=offset).are_loud  # the last hops are all it compares
+    assert not after((3.0, 0.001), word, offset=offset).is_loud
+    assert after((3.0, 0.08), word, offset=offset).is_loud
+    assert after((3.0, 0.3), word, offset=offset).is_loud  # the last hops are all it compares
 
 
 def test_a_recording_that_begins_with_a_word_was_quiet_before():
-    assert not after((0.4, 0.1)).are_loud
+    assert not after((0.4, 0.1)).is_loud
     loud = after((3.0, 0.1))
-    assert loud.are_loud
+    assert loud.is_loud
     loud.reset()
-    assert not Surroundings(HOP_S).are_loud
+    assert not Background(HOP_S).is_loud
     loud.follow(np.linspace(-1, 1, HOP))
-    assert not loud.are_loud
+    assert not loud.is_loud
 
 
 def test_noise_is_forgotten_when_it_has_been_quiet_for_a_while():
-    assert not after((3.0, 0.1), (REMEMBERED_S, 0.001), (NEWEST_S, 0.1)).are_loud
+    assert not after((3.0, 0.1), (REMEMBERED_S, 0.001), (NEWEST_S, 0.1)).is_loud
 
 
 @given(st.floats(0.3, 30))
 def test_the_bound_holds_for_every_loudness(times_stronger):
     """Powers, of which amplitudes are the roots."""
-    heard = after((3.0, 0.01), (0.2, 0.01 * times_stronger**0.5 * STANDS_OUT**0.5))
-    assert heard.are_loud == (times_stronger < 1) or 0.7 < times_stronger < 1.4
+    heard = after((3.0, 0.01), (0.2, 0.01 * times_stronger**0.5 * 10 ** (STANDS_OUT_DB / 20)))
+    assert heard.is_loud == (times_stronger < 1) or 0.7 < times_stronger < 1.4

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dwindle.infer.speech.decoder import HOP_FRAMES, LEAST_SECONDED, FrameDecoder
+from dwindle.infer.speech.decoder import HOP_FRAMES, LEAST_POOLED_SHARE, FrameDecoder
 
 FRAME = 256
 
@@ -31,25 +31,25 @@ def hearing_one_word(moment: int, probability: float = 0.5, rejected: float = 0.
 
 
 @pytest.mark.parametrize("part", [0.0, 0.25, 0.75])
-def test_a_doubtful_word_is_seen_again_wherever_half_a_hop_put_it(part):
+def test_an_uncertain_word_is_decoded_again_wherever_half_a_hop_put_it(part):
     """The frames of the second reading lie half a frame aside; the one that holds the word's peak was not looked at."""
     decoder = FrameDecoder(hearing_one_word(100 * FRAME + round(part * FRAME)))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window = np.arange(end - 24 * FRAME, end)
-    assert decoder.read(window, unread=1, enough=0.4) == []
-    (hit,) = decoder.read(window + round(HOP_FRAMES * FRAME), unread=1, enough=0.4)
+    assert decoder.decode(window, new_frames=1, needed=0.4) == []
+    (hit,) = decoder.decode(window + round(HOP_FRAMES * FRAME), new_frames=1, needed=0.4)
     assert hit.frames_ago == decoder.look_ahead_frames + HOP_FRAMES
     assert hit.confidence == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("probability", "said"), [(0.6, []), (0.7, [0.7 * LEAST_SECONDED])])
+@pytest.mark.parametrize(("probability", "said"), [(0.6, []), (0.7, [0.7 * LEAST_POOLED_SHARE])])
 def test_a_clear_frame_outvotes_a_pooled_answer_that_hears_no_word(probability, said):
     """Words said in one breath were lost: with a part of the next, "four" was taken for none."""
     decoder = FrameDecoder(hearing_one_word(100 * FRAME, probability, rejected=0.95))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window = np.arange(end - 24 * FRAME, end)
     hop = round(HOP_FRAMES * FRAME)
-    hits = [hit for hops in range(6) for hit in decoder.read(window + hops * hop, unread=1, enough=0.4)]
+    hits = [hit for hops in range(6) for hit in decoder.decode(window + hops * hop, new_frames=1, needed=0.4)]
     assert [hit.confidence for hit in hits] == pytest.approx(said)
 
 
@@ -57,8 +57,8 @@ def test_a_word_of_which_more_is_asked_is_read_to_the_end_of_doubt_unless_it_is_
     decoder = FrameDecoder(hearing_one_word(100 * FRAME, 0.5))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window, hop = np.arange(end - 24 * FRAME, end), round(HOP_FRAMES * FRAME)
-    read = [decoder.read(window + hops * hop, unread=1, enough=0.6) for hops in range(6)]
+    read = [decoder.decode(window + hops * hop, new_frames=1, needed=0.6) for hops in range(6)]
     ((last, (hit,)),) = [(hops, hits) for hops, hits in enumerate(read) if hits]
     assert hit.confidence == pytest.approx(0.5)
-    assert hit.frames_ago + HOP_FRAMES > decoder.oldest_doubt_frames
+    assert hit.frames_ago + HOP_FRAMES > decoder.oldest_frames
     assert last > 1

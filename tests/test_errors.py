@@ -38,7 +38,7 @@ def test_one_line_and_an_exit_code(body, code, line):
 
 def test_whoever_is_told_to_stop_cleans_up(tmp_path):
     folder = f"tempfile.TemporaryDirectory(dir={str(tmp_path)!r})"
-    done = script(f"import signal, tempfile\n with sigterm_as_interruption(), {folder}: signal.raise_signal(15)")
+    done = script(f"import signal, tempfile\n with signals_as_interruption(), {folder}: signal.raise_signal(15)")
     assert (done.returncode, done.stderr) == (143, "\ntool.py: interrupted\n")
     assert not list(tmp_path.iterdir())
 

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from infer_command import ROOT, infer, json_lines
 from tone_model import silence, spoken, write_tone_model
 
-from dwindle.infer.speech.display import Display
 from dwindle.infer.speech.listener import RealTimeInference
-from dwindle.infer.speech.live import listen
+from dwindle.infer.speech.live import Display, listen
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.sources import Player
 from dwindle.infer.speech.vad import VoiceActivityDetector

@@ -29,7 +29,7 @@ MAY_USE = {  # a room of dwindle: the others that it may import; "ground" are th
 }
 LAZY = {"dwindle": {"dwindle.infer.model_file"}}  # dwindle.load imports what it loads when it is called
 PACKAGE_OF = {"webrtcvad": "webrtcvad-wheels", "PIL": "pillow"}  # where the module's name is not the package's
-RUNTIME_MODULES = {"numpy", "onnxruntime", "soundfile", "soxr", "sounddevice", "webrtcvad", "tqdm", "PIL", "tokenizers"}
+RUNTIME_MODULES = {"numpy", "onnxruntime", "soundfile", "sounddevice", "webrtcvad", "tqdm", "PIL", "tokenizers"}
 RUNTIME_MODULES |= {"aiohttp"}  # of --serve alone
 OPTIONAL = {"aiohttp"}  # imported where it is asked for, missed in one line
 

@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -21,8 +22,8 @@ def recogniser(tmp_path_factory):
     return Recogniser(write_tone_model(tmp_path_factory.mktemp("model") / "tones.onnx"))
 
 
-def heard(recogniser, sound, chunks=(), vad="energy"):
-    inference = RealTimeInference(recogniser, VoiceActivityDetector(vad))
+def heard(recogniser, sound, chunks=(), vad="energy", final_ends=False):
+    inference = RealTimeInference(recogniser, VoiceActivityDetector(vad), final_ends)
     events, at = [], 0
     for size in [*chunks, len(sound)]:
         events += inference.process(sound[at : at + size])
@@ -44,17 +45,34 @@ def test_words_without_pauses_between_them(recogniser):
 @pytest.mark.parametrize("gap_s", [0.0, 0.4])
 def test_times_are_those_of_the_words(recogniser, gap_s):
     sound = np.concatenate([silence(0.4), tone(5), silence(gap_s), 0.5 * tone(8), silence(0.4)])
-    events = heard(recogniser, sound)
+    events = heard(recogniser, sound, final_ends=True)
     for event, start_s in zip(events, (0.4, 0.7 + gap_s), strict=True):
         assert event.start_s == pytest.approx(start_s, abs=0.05)
         assert event.end_s == pytest.approx(start_s + 0.3, abs=0.05)
         assert event.emitted_s < start_s + 0.4
 
 
+def test_an_event_holds_what_was_known_when_it_was_emitted_and_is_never_changed(recogniser):
+    sound = np.concatenate([silence(0.4), tone(5, 0.6), silence(0.4), tone(8), silence(0.6)])
+    known, final = (heard(recogniser, sound, final_ends=wanted) for wanted in (False, True))
+    assert [event.digit for event in known] == [event.digit for event in final] == ["5", "8"]
+    assert known[0].end_s <= known[0].emitted_s < final[0].end_s == pytest.approx(1.0, abs=0.05)
+    assert [replace(event, end_s=0) for event in known] == [replace(event, end_s=0) for event in final]
+    with pytest.raises(FrozenInstanceError):
+        known[0].end_s = 1.0
+
+
+def test_words_with_final_ends_come_as_soon_as_the_next_one_is_found(recogniser):
+    inference = RealTimeInference(recogniser, VoiceActivityDetector("energy"), final_ends=True)
+    assert inference.process(spoken("5")) == []
+    assert [event.digit for event in inference.process(spoken("8"))] == ["5"]
+    assert [event.digit for event in inference.finish()] == ["8"]
+
+
 def test_a_word_ends_though_noise_sounds_on(recogniser):
     """A regression: it lasted until the rain did."""
     rain = 0.03 * np.random.default_rng(0).standard_normal(8 * 8_000).astype(np.float32)
-    (event,) = heard(recogniser, np.concatenate([silence(0.5), tone(3), rain]))
+    (event,) = heard(recogniser, np.concatenate([silence(0.5), tone(3), rain]), final_ends=True)
     assert event.digit == "3"
     assert 0.75 < event.end_s < 1.5
 

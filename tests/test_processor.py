@@ -28,7 +28,7 @@ def test_broken_samples_never_reach_the_network():
     assert AudioProcessor(8_000, 8_000).process(bad).tolist() == [0.0, 1.0, -1.0, 1.0, -0.5]
 
 
-def test_only_seconds_of_exact_zeros_count_as_muted():
+def test_only_a_stream_that_begins_with_seconds_of_exact_zeros_counts_as_muted():
     processor = AudioProcessor(8_000, 8_000)
     zeros = np.zeros(round(MUTED_AFTER_S * 8_000) - 1, np.float32)
     processor.process(zeros)
@@ -37,6 +37,16 @@ def test_only_seconds_of_exact_zeros_count_as_muted():
     assert processor.muted
     processor.process(np.array([0.0, 1e-6], np.float32))
     assert not processor.muted
+    processor.process(np.tile(zeros, 2))  # a pause of a source that sends true zeros
+    assert not processor.muted
+
+
+def test_channels_of_opposite_polarity_do_not_cancel_whatever_the_chunking(tone):
+    stereo = np.stack([tone, -tone], axis=1)
+    quiet_first = np.concatenate([np.zeros((160, 2), np.float32), stereo])
+    processor = AudioProcessor(8_000, 8_000)
+    parts = [processor.process(quiet_first[at : at + 80]) for at in range(0, len(quiet_first), 80)]
+    assert np.array_equal(np.concatenate(parts), np.concatenate([np.zeros(160), tone]).astype(np.float32))
 
 
 def test_a_rate_below_the_recognisers_is_refused():

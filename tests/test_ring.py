@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dwindle.infer.speech.microphone import Device, Microphone, MicrophoneError
-from dwindle.infer.speech.ring import SampleRing
+from dwindle.infer.speech.sources import SampleRing
 
 CAPACITY = 50
 

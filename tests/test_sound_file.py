@@ -16,7 +16,7 @@ from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech import sound_file as reading
 from dwindle.infer.speech.sound_file import AudioError, read_audio, stream_audio
 
-MOST_RESIDENT_MB = 150  # Python, numpy and soxr take about 60
+MOST_RESIDENT_MB = 150  # Python and numpy take about 50
 
 
 def sine(hz: float, duration_s: float, rate: int, amplitude: float = 0.5) -> np.ndarray:
@@ -251,3 +251,21 @@ def test_an_hour_is_streamed_in_bounded_memory_and_not_read_whole(tmp_path):
     assert abs(int(samples) - 3600 * SAMPLE_RATE) <= 1
     assert torch_loaded == "False"
     assert int(resident_mb) < MOST_RESIDENT_MB
+
+
+def test_floats_scaled_like_integers_are_told(tmp_path):
+    """A regression: they were clipped to a square wave, in which no word was known."""
+    soundfile.write(tmp_path / "integer.wav", 20_000 * sine(440, 1.0, 16_000), 16_000, subtype="FLOAT")
+    assert complaint_of(tmp_path / "integer.wav").startswith("float samples of up to 10,000, where full scale is 1")
+
+
+def test_a_channel_of_inverted_polarity_does_not_cancel_the_other(tmp_path):
+    """A regression: the mean of such channels is silence."""
+    tone = sine(440, 2.5, 16_000)
+    soundfile.write(tmp_path / "inverted.wav", np.stack([tone, -tone], axis=1), 16_000)
+    soundfile.write(tmp_path / "mono.wav", tone, 16_000)
+    np.testing.assert_array_equal(read_audio(tmp_path / "inverted.wav"), read_audio(tmp_path / "mono.wav"))
+    soundfile.write(tmp_path / "one_silent.wav", np.stack([tone, 0 * tone], axis=1), 16_000)
+    np.testing.assert_allclose(
+        read_audio(tmp_path / "one_silent.wav"), 0.5 * read_audio(tmp_path / "mono.wav"), atol=1e-3
+    )

@@ -11,6 +11,7 @@ python infer.py --serve                              for programs and browsers o
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,17 +20,17 @@ from typing import Any
 from tqdm import tqdm
 
 from dwindle.cli import nonempty, port_number, positive_int
-from dwindle.errors import UsageError, UserError, imported, quiet_sound_libraries
-from dwindle.infer.speech.display import Display
+from dwindle.errors import UsageError, UserError, imported, printable, quiet_sound_libraries
 from dwindle.infer.speech.evaluate import as_table, read_manifest, score
-from dwindle.infer.speech.file_listener import FileListener, Settings, answers, error_row, native_blocks
+from dwindle.infer.speech.file_listener import FileListener, Settings, error_row, native_blocks
 from dwindle.infer.speech.listener import RealTimeInference
-from dwindle.infer.speech.live import listen
+from dwindle.infer.speech.live import Display, listen
 from dwindle.infer.speech.microphone import Microphone, input_devices
 from dwindle.infer.speech.model import RUNNING_THRESHOLD, Recogniser
 from dwindle.infer.speech.sound_file import sound_files
 from dwindle.infer.speech.sources import Player, pcm_blocks, pcm_rate
 from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
+from dwindle.infer.speech.workers import answers
 
 HOST, PORT = "127.0.0.1", 8_000  # where it serves when it is not told
 
@@ -66,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def open_model(path: str | Path, threads: int = 1) -> FileListener:
-    """What hears whole files: `load().hear("clip.wav")["text"]`."""
+    """A recogniser of whole files: `load().hear("clip.wav")["text"]`."""
     return FileListener(Settings(Path(path), None, threads, vad="webrtc", isolated=False))
 
 
@@ -141,12 +142,13 @@ def print_row(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(row), flush=True)
     elif "error" in row:
-        print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
+        print(printable(f"{row['file']}: {row['error']}"), file=sys.stderr, flush=True)
     else:
         words = "  ".join(
             f"{d['digit']} {d['confidence']:.2f} ({d['start']:.2f}-{d['end']:.2f} s)" for d in row["digits"]
         )
-        print(f"{row['file']}:  {row['text'] or 'no known word'}   {words}   {row['latency_ms']:.0f} ms", flush=True)
+        answer = f"{row['text'] or 'no known word'}   {words}   {row['latency_ms']:.0f} ms"
+        print(f"{printable(row['file'])}:  {answer}", flush=True)
 
 
 def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) -> int:
@@ -155,7 +157,7 @@ def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) ->
     rows = list(answers(settings, [str(entry.path) for entry in entries], workers))
     failed = [row for row in rows if "error" in row]
     for row in failed:
-        print(f"{row['file']}: {row['error']}", file=sys.stderr)
+        print(printable(f"{row['file']}: {row['error']}"), file=sys.stderr)
     usable = [(entry, row) for entry, row in zip(entries, rows, strict=True) if "error" not in row]
     heard = [[digit["digit"] for digit in row["digits"]] for _, row in usable]
     report = score([entry for entry, _ in usable], heard, settings.isolated)
@@ -173,23 +175,25 @@ def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.stream:
         blocks, rate = native_blocks(arguments.stream)
         try:
-            interrupted = listen(Player(blocks, rate, arguments.realtime), inference, display)
+            number = listen(Player(blocks, rate, arguments.realtime), inference, display)
         except BrokenPipeError:
             raise
         except (UserError, OSError) as error:
             print_row(error_row(arguments.stream, error), arguments.json)
             return 1
-        if interrupted:  # sound that has no end is ended so; a file has one, and was not heard to it
-            raise KeyboardInterrupt
+        if number is not None:  # a file has an end, and was not heard to it
+            raise KeyboardInterrupt(number)
     elif arguments.inputs == ["-"]:
         if sys.stdin is None:
             raise UserError("standard input is closed: arecord -f S16_LE -r 16000 | python infer.py -")
         rate, blocks = pcm_blocks(sys.stdin.buffer, arguments.rate or 16_000)
-        listen(Player(blocks, rate), inference, display)
+        number = listen(Player(blocks, rate), inference, display)
     else:
         with Microphone(arguments.device) as microphone:
             display.note(f"listening to {microphone.device.name!r} at {microphone.rate} Hz; Ctrl-C ends it")
-            listen(microphone, inference, display)
+            number = listen(microphone, inference, display)
+    if number not in (None, signal.SIGINT):  # Ctrl-C is how a person ends sound that has no end
+        raise KeyboardInterrupt(number)
     return 0
 
 
@@ -206,5 +210,6 @@ def list_devices() -> int:
     """The microphones that --device takes, by number or by part of a name."""
     for device in input_devices():
         mark = "*" if device.is_default else " "
-        print(f"{mark} {device.index:3}  {device.rate:6} Hz  {device.channels:3} channels  {device.name}")
+        channels = f"{device.channels:3} channel{'' if device.channels == 1 else 's'}"
+        print(f"{mark} {device.index:3}  {device.rate:6} Hz  {channels:12}  {device.name}")
     return 0

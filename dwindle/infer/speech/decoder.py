@@ -1,6 +1,6 @@
-"""Reading words out of the newest second of sound: the frames propose a word, the pooled answer seconds it.
+"""Decoding the newest second of sound: the frames propose a word, and the pooled output confirms it.
 
-The frames tell words apart that are said without a pause; the pooled answer knows better what is no word at all.
+The frames separate words that are said without a pause; the pooled output rejects better what is no word at all.
 """
 
 import math
@@ -12,21 +12,21 @@ from dwindle.infer.speech import REJECT
 from dwindle.infer.speech.model import Recogniser
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
-READ_BEFORE_END_S = 0.15  # of the middle word: its frame's first reading, which sees all frames until then
-FEWEST_LATER_FRAMES, MOST_LATER_FRAMES = 3, 10  # that a first reading sees
-SETTLED_FRAMES = 1.0  # after the first reading a word is accepted from the threshold on ...
-SURE_AT_ONCE = 0.8  # ... and before only with this confidence: "four" may become "forward"
-OLDEST_DOUBT_FRAMES = 5  # after the first reading: for so long a doubtful word may wait for more sound
+DECODE_BEFORE_END_S = 0.15  # of the median word its peak frame is first decoded, with the frames until then as context
+FEWEST_LOOK_AHEAD_FRAMES, MOST_LOOK_AHEAD_FRAMES = 3, 10  # after a frame, before it is first decoded
+SETTLED_FRAMES = 1.0  # after the first decoding a word is accepted from the threshold on ...
+CERTAIN_AT_ONCE = 0.8  # ... and before only with this confidence: "four" may become "forward"
+RETRIED_FRAMES = 5  # after the first decoding, in which an uncertain word may be decoded again with more context
 PROPOSED = 0.05  # probability from which a frame proposes a word
 RELEASED = 0.05  # below it a word is over, and may be said again
-PEAK_FRAMES = 5  # from the proposing one on, in which the word is at its most probable
-LEAST_SECONDED = 0.6  # share of a frame's probability that the pooled answer must leave: it takes "four two" for "fort"
-SECONDED_S = 0.09  # before the middle word: where the sound begins that the pooled answer hears
+PEAK_FRAMES = 5  # from the proposing one on, in which the word's probability has its maximum
+LEAST_POOLED_SHARE = 0.6  # of a frame's probability is kept whatever the pooled output: it takes "four two" for "fort"
+POOLED_BEFORE_S = 0.09  # before the median word's start: where the sound begins that the pooled output is computed on
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A word that is certain now: its class, how certain, and how many frames ago it peaked."""
+    """A word that was found: its class, its confidence, and how many frames ago it was proposed."""
 
     index: int
     confidence: float
@@ -34,7 +34,7 @@ class Hit:
 
 
 class FrameDecoder:
-    """Sees every run of the network on the newest sound, and says each word once."""
+    """Takes every run of the network on the newest sound, and finds each word once."""
 
     def __init__(self, recogniser: Recogniser):
         self._recogniser = recogniser
@@ -42,52 +42,51 @@ class FrameDecoder:
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
         self._rejects = [index for index, label in enumerate(labels) if label == REJECT]
         frame_s = recogniser.frame_samples / recogniser.sample_rate
-        later_frames = round((recogniser.peak_before_end_s - READ_BEFORE_END_S) / frame_s)
-        self.look_ahead_frames = min(max(later_frames, FEWEST_LATER_FRAMES), MOST_LATER_FRAMES)
-        self.oldest_doubt_frames = self.look_ahead_frames + OLDEST_DOUBT_FRAMES
-        before_peak_s = max(0.0, recogniser.peak_after_start_s) + SECONDED_S
+        later_frames = round((recogniser.peak_before_end_s - DECODE_BEFORE_END_S) / frame_s)
+        self.look_ahead_frames = min(max(later_frames, FEWEST_LOOK_AHEAD_FRAMES), MOST_LOOK_AHEAD_FRAMES)
+        self.oldest_frames = self.look_ahead_frames + RETRIED_FRAMES  # that are decoded again
+        before_peak_s = max(0.0, recogniser.peak_after_start_s) + POOLED_BEFORE_S
         self._samples_before = round(before_peak_s * recogniser.sample_rate)
         self.reset()
 
     def reset(self) -> None:
         """Start a new recording, or go on after silence."""
-        self._held: int | None = None  # the word being said, proposed already
-        self._doubtful: tuple[int, float] | None = None  # proposed, not confirmed: the word, and how many frames ago
+        self._active: int | None = None  # the word being said, proposed already
+        self._uncertain: tuple[int, float] | None = None  # a proposed word to decode again, and how many frames ago
 
-    def read(self, window: np.ndarray, unread: int, enough: float) -> list[Hit]:
-        """The words in the newest sound, after one more hop; so many of its frames are unread.
+    def decode(self, window: np.ndarray, new_frames: int, needed: float) -> list[Hit]:
+        """The words in the newest sound, after one more hop, with so many frames not decoded yet.
 
-        A word is read again until it is sure enough, for as long as words may be in doubt, or until another begins.
+        A word whose confidence is below `needed` is decoded again with more context, until another one begins.
         """
-        frames = self._recogniser.frames(window, self.oldest_doubt_frames + unread)
+        frames = self._recogniser.frames(window, self.oldest_frames + new_frames)
         hits = []
-        if self._doubtful:
-            word, frames_ago = self._doubtful
-            hits += self._confirmed(window, frames, word, frames_ago + HOP_FRAMES, enough)
-        for frames_ago in range(self.look_ahead_frames + unread - 1, self.look_ahead_frames - 1, -1):
+        if self._uncertain:
+            word, frames_ago = self._uncertain
+            hits += self._confirmed(window, frames, word, frames_ago + HOP_FRAMES, needed)
+        for frames_ago in range(self.look_ahead_frames + new_frames - 1, self.look_ahead_frames - 1, -1):
             frame = frames[-1 - frames_ago]
-            if self._held is not None and frame[self._held] < RELEASED:
-                self._held = None
+            if self._active is not None and frame[self._active] < RELEASED:
+                self._active = None
             best = int(self._words[frame[self._words].argmax()])
-            if best != self._held and frame[best] >= PROPOSED:
-                self._held = best
-                hits += self._confirmed(window, frames, best, frames_ago, enough)
+            if best != self._active and frame[best] >= PROPOSED:
+                self._active = best
+                hits += self._confirmed(window, frames, best, frames_ago, needed)
         return hits
 
     def _confirmed(
-        self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float, enough: float
+        self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float, needed: float
     ) -> list[Hit]:
-        """The word, when both readings together make it certain enough; else it stays in doubt for a while."""
-        proposing = len(frames) - 1 - math.ceil(frames_ago)  # after half a hop it lies between two: begin before it
+        """The word, when frames and pooled output together are certain enough; else it may be decoded again."""
+        proposing = len(frames) - 1 - math.ceil(frames_ago)  # after half a hop it lies between two frames: the earlier
         peak = float(frames[proposing : proposing + PEAK_FRAMES, word].max())
         since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
-        heard = self._recogniser.pooled(window[-self._samples_before - since_peak :])
-        confidence = peak * max(LEAST_SECONDED, 1 - float(heard[self._rejects].sum()))
-        self._doubtful = None
-        needed = enough
+        pooled = self._recogniser.pooled(window[-self._samples_before - since_peak :])
+        confidence = peak * max(LEAST_POOLED_SHARE, 1 - float(pooled[self._rejects].sum()))
+        self._uncertain = None
         if frames_ago < self.look_ahead_frames + SETTLED_FRAMES:
-            needed = max(needed, SURE_AT_ONCE)
-        if confidence < needed and frames_ago + HOP_FRAMES <= self.oldest_doubt_frames:
-            self._doubtful = word, frames_ago
+            needed = max(needed, CERTAIN_AT_ONCE)
+        if confidence < needed and frames_ago + HOP_FRAMES <= self.oldest_frames:
+            self._uncertain = word, frames_ago
             return []
         return [Hit(word, confidence, frames_ago)] if confidence >= self._recogniser.running_threshold else []

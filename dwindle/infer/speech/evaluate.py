@@ -33,7 +33,9 @@ def read_manifest(path: Path, vocabulary: Sequence[str]) -> list[Entry]:
             entries = [_entry(path, reader.line_num, row, vocabulary) for row in reader]
     except FileNotFoundError:
         raise UserError(f"{path}: no such manifest") from None
-    except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder: name a CSV file in it with the columns path, label") from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a CSV file in UTF-8 ({error})") from error
     if not entries:
         raise UserError(f"{path}: lists no recordings")

@@ -1,53 +1,47 @@
-"""Who dictates says several words; what sounds like one and is none mostly comes alone. So doubtful words wait."""
+"""Hold-back of uncertain words. People dictate several digits in a row; a false alarm mostly comes alone."""
 
 import math
 
-from dwindle.infer.speech.word import WordEvent
+from dwindle.infer.speech.word import Candidate
 
-COMPANY_S = 2.0  # within which words vouch for each other ...
-VOUCHING = 0.55  # ... where one of them is as likely as that
-WORTH_WAITING_AMID_NOISE = 0.5  # what is less likely there is noise: half a bark before a bark
+HOLD_S = 2.0  # for so long an uncertain word is held back, and for so long a likely one confirms those after it
+CONFIRMING = 0.55  # confidence from which a word confirms its neighbours
+WORTH_HOLDING_AMID_NOISE = 0.5  # below it a candidate amid noise is dropped: the first half of a bark, for one
 
 
-class Company:
-    """Says a word at once when it is sure or in company; else when company follows shortly."""
+class HoldBack:
+    """Passes a word on at once when it is certain or has a neighbour, else when a likely one follows in time."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         """Start a new recording."""
-        self._waiting: list[WordEvent] = []
-        self._newest_s = -math.inf
+        self._held: list[Candidate] = []
+        self._likely_s = -math.inf  # when the newest likely word was found
 
-    def is_there(self, now_s: float) -> bool:
-        """Whether a likely word was heard shortly before, said or not."""
-        return now_s - self._newest_s <= COMPANY_S
+    def has_neighbour(self, now_s: float) -> bool:
+        """Whether a likely word was found shortly before, passed on or not."""
+        return now_s - self._likely_s <= HOLD_S
 
-    def said(self, event: WordEvent, enough: float) -> list[WordEvent]:
-        """The words that this one makes certain, in order; if it stands alone it is so from that confidence on."""
-        in_company = self.is_there(event.emitted_s)
-        waiting = self._take_waiting(event.emitted_s)
-        if event.confidence >= min(VOUCHING, enough):
-            self._newest_s = event.emitted_s
-            in_company = in_company or bool(waiting)
-        if in_company or event.confidence >= enough:
-            return [*_made_certain(waiting, event.emitted_s), event]
-        worth_waiting = not event.amid_noise or event.confidence >= WORTH_WAITING_AMID_NOISE
-        self._waiting = [*waiting, event] if worth_waiting else waiting
+    def passed(self, word: Candidate, needed: float) -> list[Candidate]:
+        """The words that this one makes certain, in order; `needed` is the confidence of a word without neighbours."""
+        confirmed = self.has_neighbour(word.found_s)
+        held = self._take_held(word.found_s)
+        if word.confidence >= min(CONFIRMING, needed):
+            self._likely_s = word.found_s
+            confirmed = confirmed or bool(held)
+        if confirmed or word.confidence >= needed:
+            return [*held, word]
+        worth_holding = not word.amid_noise or word.confidence >= WORTH_HOLDING_AMID_NOISE
+        self._held = [*held, word] if worth_holding else held
         return []
 
-    def said_at_the_end(self, now_s: float) -> list[WordEvent]:
+    def passed_at_the_end(self, now_s: float) -> list[Candidate]:
         """A recording that ends shortly after a word was made for it, unless the word may be part of its noise."""
-        return _made_certain([event for event in self._take_waiting(now_s) if not event.amid_noise], now_s)
+        return [word for word in self._take_held(now_s) if not word.amid_noise]
 
-    def _take_waiting(self, now_s: float) -> list[WordEvent]:
-        """Those that have not waited too long."""
-        waiting, self._waiting = self._waiting, []
-        return [event for event in waiting if now_s - event.emitted_s <= COMPANY_S]
-
-
-def _made_certain(waiting: list[WordEvent], now_s: float) -> list[WordEvent]:
-    for event in waiting:
-        event.emitted_s = now_s
-    return waiting
+    def _take_held(self, now_s: float) -> list[Candidate]:
+        """Those that have not been held too long; the others are dropped."""
+        held, self._held = self._held, []
+        return [word for word in held if now_s - word.found_s <= HOLD_S]

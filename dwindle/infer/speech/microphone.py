@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from dwindle.errors import EXIT_FAILURE, UserError
-from dwindle.infer.speech.ring import SampleRing
+from dwindle.infer.speech.sources import BLOCK_S, SampleRing
 
 RING_S = 5.0  # how far the worker may fall behind before sound is lost
-BLOCK_S = 0.01
 GONE_AFTER_S = 2.0  # a device that delivers nothing for so long is not there any more ...
 AWAKE_AFTER_S = 0.5  # ... unless this program itself slept (Ctrl-Z, a closed lid): sound then comes within this time
 CLOSE_TIMEOUT_S = 1.0
+HOST_ERROR = "Unanticipated host error"  # what PortAudio says where the sound server has no source at all
 ASK_SOUND_SERVER = "check that the sound server runs"
 
 
@@ -67,6 +67,10 @@ class Microphone:
                 continue
             self._stream, self._input_latency_s = opened, float(opened.latency)
             return self
+        if all(HOST_ERROR in problem for problem in problems):  # PortAudio has no word for it
+            raise MicrophoneError(
+                f"{self.device.name!r} gives no sound: connect a microphone, and {ASK_SOUND_SERVER} and has a source"
+            )
         raise MicrophoneError(
             f"cannot open {self.device.name!r} at {self.rate} Hz ({problems[-1]}): "
             "close other programs that use it, or choose another with --device (--list_devices shows them)"

@@ -11,8 +11,9 @@ import onnxruntime
 from dwindle.errors import UsageError
 from dwindle.infer.model_file import ModelError, open_session
 from dwindle.infer.speech import REJECT
+from dwindle.infer.speech.padding import word_window
 
-SPACED_FRAMES = 8  # between which the spacing of frames is measured
+SPACED_FRAMES = 8  # over which the spacing of frames is checked, or measured where the file does not state it
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
 
 
@@ -45,15 +46,15 @@ class Recogniser:
         elif not 0.0 <= threshold <= 1.0:
             raise UsageError(f"--threshold {threshold:g} is outside 0 to 1")
         self.threshold = threshold
-        # of the middle word: where its frames are surest
+        # of the median word: where the frames name it with the highest probability
         self.peak_after_start_s = _number(self.path, metadata, "peak_after_start_ms", -1000, 1000) / 1000
         self.peak_before_end_s = _number(self.path, metadata, "peak_before_end_ms", -1000, 1000) / 1000
         self.words = [label for label in self.labels if label != REJECT]
-        self.frame_samples = self._checked_frame_samples()
+        self.frame_samples = self._checked_frame_samples(metadata)
 
     def classify(self, clip: np.ndarray) -> Answer:
-        """The one answer for a clip that holds one word."""
-        probabilities = softmax(self._run(self._one_window(clip))[0])[0]
+        """The one answer for a clip of one word, in a window as in training: padded, or cut about its speech."""
+        probabilities = self.pooled(word_window(clip, self.window_samples, self.sample_rate))
         confidence, word = max((float(probabilities[self.labels.index(word)]), word) for word in self.words)
         return Answer(word if confidence >= self.threshold else None, confidence)
 
@@ -66,21 +67,30 @@ class Recogniser:
         return softmax(self._run(samples)[1][0, -newest:])
 
     def _run(self, samples: np.ndarray) -> list[np.ndarray]:
-        return self._session.run(["logits", "frames"], {"audio": samples[None, :]})
+        outputs = self._session.run(["logits", "frames"], {"audio": samples[None, :]})
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ModelError(f"{self.path}: its outputs are not numbers (NaN or infinite): export it again")
+        return outputs
 
-    def _one_window(self, clip: np.ndarray) -> np.ndarray:
-        """A clip shorter than the window stands between zeros, as in training."""
-        missing = max(0, self.window_samples - len(clip))
-        return np.pad(np.asarray(clip, np.float32), (missing // 2, missing - missing // 2))
+    def _checked_frame_samples(self, metadata: dict[str, str]) -> int:
+        """The samples between two frames; trial runs check it and the shapes of the outputs.
 
-    def _checked_frame_samples(self) -> int:
-        """Trial runs say that the outputs have the shapes they should, and how many samples a frame spans."""
+        Files of the first release do not state it: there it is measured, by 27 trial runs.
+        """
         logits, frames = self._trial(self.window_samples)
         if logits.shape != (1, len(self.labels)) or frames.ndim != 3 or frames.shape[2] != len(self.labels) + 1:
             raise ModelError(
                 f"{self.path}: {len(self.labels)} labels, but outputs of shape {logits.shape} and {frames.shape}: "
                 "labels and network do not belong together; export it again"
             )
+        if "frame_samples" in metadata:
+            spacing = int(_number(self.path, metadata, "frame_samples", 1, self.window_samples // 4))
+            longer = self._trial(self.window_samples + SPACED_FRAMES * spacing)[1].shape[1]
+            if longer != frames.shape[1] + SPACED_FRAMES:
+                raise ModelError(
+                    f"{self.path}: its frames are not {spacing} samples apart, as it states: export it again"
+                )
+            return spacing
         one_more, many_more = (self._shortest(frames.shape[1] + added) for added in (1, 1 + SPACED_FRAMES))
         spacing, remainder = divmod(many_more - one_more, SPACED_FRAMES)
         if remainder or not 0 < spacing <= self.window_samples // 4:
@@ -101,6 +111,8 @@ class Recogniser:
     def _trial(self, samples: int) -> list[np.ndarray]:
         try:
             return self._run(np.zeros(samples, np.float32))
+        except ModelError:
+            raise
         except Exception as error:  # whatever a foreign graph makes the engine raise
             raise ModelError(f"{self.path}: does not run on {samples} samples of sound: export it again") from error
 

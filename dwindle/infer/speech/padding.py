@@ -1,36 +1,47 @@
-"""A recording's own hiss. Where it ends and digital silence begins, a network hears an edge that nobody spoke."""
+"""Short recordings in longer windows, amid noise as faint as their own: digital silence would be an edge to hear."""
 
 import numpy as np
 
 from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.edges import STEP_S, speech_edges
 
-FRAME_MS = 10
-BELOW_QUIETEST_DB = 6.0  # even the quietest frame holds something of the word
-BELOW_WHOLE_DB = 25.0  # at least; who speaks from the first sample to the last shows no hiss
+BELOW_QUIETEST_DB = 6.0  # even the quietest step holds something of the word
+BELOW_WHOLE_DB = 25.0  # at least: a recording that is all speech shows no noise floor
 
 
 def hiss_level(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> float:
-    """How strong to lay hiss around a recording, in its own units: zero for one that knows digital silence."""
-    frame = sample_rate * FRAME_MS // 1000
-    count = len(samples) // frame
+    """RMS of the noise to pad a recording with, in its own units: zero for one that holds digital silence."""
+    step = round(STEP_S * sample_rate)
+    count = len(samples) // step
     if count == 0:
         return 0.0
-    frames = np.asarray(samples[: count * frame], np.float32).reshape(count, frame)
-    # differences: a voice has its power where tones are low, and of hiss they double it
-    quietest = np.sqrt(np.square(np.diff(frames)).mean(axis=1).min() / 2)
-    return float(min(quietest * 10 ** (-BELOW_QUIETEST_DB / 20), frames.std() * 10 ** (-BELOW_WHOLE_DB / 20)))
+    steps = np.asarray(samples[: count * step], np.float32).reshape(count, step)
+    # differences: they suppress a voice, whose power lies at low frequencies, and double that of white noise
+    quietest = np.sqrt(np.square(np.diff(steps)).mean(axis=1).min() / 2)
+    return float(min(quietest * 10 ** (-BELOW_QUIETEST_DB / 20), steps.std() * 10 ** (-BELOW_WHOLE_DB / 20)))
 
 
 def hiss(count: int, level: float) -> np.ndarray:
-    """So many samples, the same in every run."""
+    """So many samples of white noise, the same in every run."""
     return level * np.random.default_rng(0).standard_normal(count, np.float32)
 
 
 def amid_own_hiss(samples: np.ndarray, window_samples: int, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """A short recording in the middle of a window, and one that fills the window as it is."""
+    """A short recording in the middle of a window; one that fills the window as it is."""
     samples = np.asarray(samples, np.float32)
     spare = window_samples - len(samples)
     if spare <= 0:
         return samples
     around = hiss(spare, hiss_level(samples, sample_rate))
     return np.concatenate([around[: spare // 2], samples, around[spare // 2 :]])
+
+
+def word_window(
+    clip: np.ndarray, window_samples: int, sample_rate: int = SAMPLE_RATE, edges: tuple[int, int] | None = None
+) -> np.ndarray:
+    """What a network hears of a clip of one word: a long one is cut about its speech, a short one padded with noise."""
+    if len(clip) > window_samples:
+        centre = sum(edges or speech_edges(clip, sample_rate)) // 2
+        start = min(max(centre - window_samples // 2, 0), len(clip) - window_samples)
+        clip = clip[start : start + window_samples]
+    return amid_own_hiss(clip, window_samples, sample_rate)

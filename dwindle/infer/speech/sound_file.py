@@ -1,4 +1,4 @@
-"""Reading sound: whatever libsndfile decodes, at any rate, as mono float32 at the rate that the models take."""
+"""Reading sound: whatever libsndfile decodes, at any rate from the model's on, as mono float32 at that rate."""
 
 import os
 import re
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 
 from dwindle.errors import UserError
 from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.processor import Downmix, Resampler
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
 PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown", as programs that write to pipes mean
+LOUDEST = 100.0  # of full scale: 40 dB above it lies no recording, but one whose floats are scaled like integers
 UNSTATED_FRAMES = 2**62  # likewise; libsndfile cannot decode such a FLAC file
 SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
 LONGEST_WHOLE_S = 600  # a longer file is streamed, so that memory stays bounded
@@ -38,15 +39,12 @@ def read_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> np.nd
 def stream_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE, block_s: float = 1.0) -> Iterator[np.ndarray]:
     """The file in blocks of about `block_s` seconds, in bounded memory however long it is."""
     with _opened(path) as sound:
-        resampler = None
-        if sound.samplerate != sample_rate:
-            resampler = soxr.ResampleStream(sound.samplerate, sample_rate, num_channels=1, dtype="float32")
+        resampler = Resampler(sound.samplerate, sample_rate)
         frames_expected, frames_read = sound.frames, 0
         for mono in _mono_blocks(path, sound, max(1, round(block_s * sound.samplerate))):
             frames_read += len(mono)
-            yield np.clip(resampler.resample_chunk(mono) if resampler else mono, -1.0, 1.0)
-        if resampler:
-            yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+            yield np.clip(resampler.process(mono), -1.0, 1.0)
+        yield np.clip(resampler.finish(), -1.0, 1.0)
         if frames_read < frames_expected:
             raise AudioError(f"{path}: truncated: {frames_read} of {frames_expected} frames could be read")
 
@@ -96,6 +94,7 @@ def _promises_more(remarks: str) -> bool:
 
 
 def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_frames: int) -> Iterator[np.ndarray]:
+    downmix = Downmix()
     while True:
         try:
             block = sound.read(block_frames, dtype="float32", always_2d=True)
@@ -103,11 +102,13 @@ def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_fram
             raise AudioError(f"{path}: damaged: decoding stopped in the middle") from error
         if len(block) == 0:
             return
-        with np.errstate(over="ignore"):  # it becomes infinite, and that is said below
-            mono = block.mean(axis=1)
-        if not np.isfinite(mono).all():
+        if not np.isfinite(block).all():
             raise AudioError(f"{path}: holds samples that are not numbers (NaN or infinite)")
-        yield mono
+        if (peak := float(np.abs(block).max())) > LOUDEST:
+            raise AudioError(
+                f"{path}: float samples of up to {peak:,.0f}, where full scale is 1: divide them by full scale"
+            )
+        yield downmix.process(block)
 
 
 def sound_files(folder: Path) -> Iterator[Path]:

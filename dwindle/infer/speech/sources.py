@@ -1,8 +1,10 @@
-"""Sound that is not a microphone's, sent down the same path: a file against a clock, or PCM from a pipe."""
+"""Where live sound comes from: the ring buffer that it passes through, a file against a clock, PCM from a pipe."""
 
 import argparse
+import codecs
 import math
 import struct
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
@@ -11,12 +13,21 @@ import numpy as np
 
 from dwindle.cli import positive_int
 from dwindle.errors import UserError
-from dwindle.infer.speech.ring import SampleRing
 from dwindle.infer.speech.sound_file import HIGHEST_RATE, LOWEST_RATE, PIPED_BYTES
 
 BLOCK_S = 0.01  # what a sound card would deliver at a time
 OTHER_FORMATS = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"RF64", b"RIFX")
+TEXT_BYTES = 512  # by which text is told from samples
 UNSTATED = math.inf
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether these bytes are letters: those of samples hardly ever all are."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # the last letter may be cut
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(letter.isprintable() or letter.isspace() for letter in text)
 
 
 def _begins_as_mp3(start: bytes) -> bool:
@@ -25,6 +36,49 @@ def _begins_as_mp3(start: bytes) -> bool:
         return False
     bit_rate, sample_rate = start[2] >> 4, start[2] >> 2 & 3
     return bit_rate not in (0, 15) and sample_rate != 3
+
+
+class SampleRing:
+    """One writer, one reader. A full ring drops what is new and counts it: old sound is never reordered."""
+
+    def __init__(self, capacity: int, channels: int = 1):
+        self._samples = np.zeros((capacity, channels), np.float32)
+        self._arrived = threading.Event()
+        self.written = 0  # samples ever taken in, per channel
+        self.written_at = time.perf_counter()
+        self.taken = 0
+        self.dropped = 0
+
+    def write(self, block: np.ndarray) -> None:
+        """Copy in (samples, channels); called from the audio thread."""
+        capacity = len(self._samples)
+        kept = block[: capacity - (self.written - self.taken)]
+        at = self.written % capacity
+        first = min(len(kept), capacity - at)
+        self._samples[at : at + first] = kept[:first]
+        self._samples[: len(kept) - first] = kept[first:]
+        self.dropped += len(block) - len(kept)
+        self.written_at = time.perf_counter()
+        self.written += len(kept)  # last: the reader trusts everything below it
+        self._arrived.set()
+
+    def read(self, timeout_s: float) -> np.ndarray:
+        """All that waits, as (samples, channels); empty when nothing came within the time."""
+        deadline = time.monotonic() + timeout_s
+        # an event may be left over from a block that an earlier reading took before it was announced
+        while self.written == self.taken and self._arrived.wait(max(0.0, deadline - time.monotonic())):
+            self._arrived.clear()
+        capacity = len(self._samples)
+        count = self.written - self.taken
+        at = self.taken % capacity
+        first = min(count, capacity - at)
+        block = np.concatenate([self._samples[at : at + first], self._samples[: count - first]])
+        self.taken += count
+        return block
+
+    def seconds_captured(self, sample_rate: int) -> float:
+        """The stream's clock: what came in, and what must have been said since."""
+        return self.written / sample_rate + time.perf_counter() - self.written_at
 
 
 class Player:
@@ -70,6 +124,10 @@ def pcm_blocks(pipe: BinaryIO, rate: int) -> tuple[int, Iterator[np.ndarray]]:
         (rate, bytes_left), start = _wav_format(pipe), b""
     elif start.startswith(OTHER_FORMATS) or _begins_as_mp3(start):
         raise UserError("that is a sound file, and no PCM: give its name instead of -")
+    elif _is_text(start):
+        start += pipe.read1(TEXT_BYTES)
+        if _is_text(start):
+            raise UserError("that is text, and no 16-bit PCM: arecord -f S16_LE -r 16000 | python infer.py -")
     if rate > HIGHEST_RATE:
         raise UserError(f"a rate of {rate} Hz is above {HIGHEST_RATE} Hz")
     return rate, _blocks(pipe, start, round(rate * BLOCK_S) * 2, bytes_left)
@@ -100,7 +158,8 @@ def _wav_format(pipe: BinaryIO) -> tuple[int, float]:
         if name == b"fmt " and len(body) >= 16:
             _, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
             if (channels, bits) != (1, 16):
-                raise UserError(f"standard input has {channels} channels of {bits} bits: arecord -f S16_LE -c 1")
+                found = f"{channels} channel{'' if channels == 1 else 's'} of {bits} bits"
+                raise UserError(f"standard input has {found}: arecord -f S16_LE -c 1")
     if not rate:
         raise UserError("standard input starts like a WAV file but states no format")
     return rate, sound_bytes

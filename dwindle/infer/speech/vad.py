@@ -1,4 +1,6 @@
-"""Voice activity: is anybody speaking? It decides when the network runs, never what was said."""
+"""Voice activity and background level: they decide when the network runs and how sure it must be."""
+
+from collections import deque
 
 import numpy as np
 
@@ -9,9 +11,36 @@ KINDS = ("webrtc", "energy", "none")
 WEBRTC_RATES = (8_000, 16_000, 32_000, 48_000)
 WEBRTC_AGGRESSIVENESS = 1  # 0-3: a word missed costs more than a cough let through
 WEBRTC_GAIN = 4.0  # it misses quiet microphones, and does not mind clipping
+OFFSET_S = 1.0  # time constant with which a constant offset is followed: amplified it would saturate
 QUIETEST_DB = -60.0  # energy detector: nothing below this is speech
 ABOVE_NOISE_DB = 9.0
 NOISE_RISE_DB_PER_S = 3.0  # how fast the energy detector takes a steady sound for the background
+REMEMBERED_S = 2.0  # of the stream, whose median level is the background's
+NEWEST_S = 0.5  # of it: where a word is when it is judged
+STANDS_OUT_DB = 12.0  # a word's level above the background
+
+
+class Background:
+    """Follows the level of a stream, hop by hop: what sounds like a word amid noise may be noise."""
+
+    def __init__(self, hop_s: float):
+        self._newest_hops = round(NEWEST_S / hop_s)
+        self._powers: deque[float] = deque(maxlen=round(REMEMBERED_S / hop_s))
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new recording, with silence before it."""
+        self._powers.extend([0.0] * (self._powers.maxlen or 0))
+
+    def follow(self, hop: np.ndarray) -> None:
+        """Take in one more hop; a constant offset has no level."""
+        self._powers.append(float(np.var(hop)))
+
+    @property
+    def is_loud(self) -> bool:
+        """Whether the background is nearly as loud as the newest sound."""
+        powers = np.array(self._powers)
+        return bool(powers[-self._newest_hops :].max() < 10 ** (STANDS_OUT_DB / 10) * np.median(powers))
 
 
 class VoiceActivityDetector:
@@ -29,6 +58,7 @@ class VoiceActivityDetector:
         """Start a new recording."""
         self._rest = np.zeros(0, np.float32)
         self._noise_db: float | None = None
+        self._offset: float | None = None
         self._webrtc = _open_webrtc(self.sample_rate) if self.kind == "webrtc" else None
 
     def process(self, samples: np.ndarray) -> list[bool]:
@@ -41,12 +71,19 @@ class VoiceActivityDetector:
             return [True] * len(frames)
         if self.kind == "energy":
             return [self._is_loud(frame) for frame in frames]
-        louder = np.clip(frames * (WEBRTC_GAIN * 32_767), -32_768, 32_767).astype("<i2")
-        return [self._webrtc.is_speech(frame.tobytes(), self.sample_rate) for frame in louder]
+        return [self._is_speech(frame) for frame in frames]
+
+    def _is_speech(self, frame: np.ndarray) -> bool:
+        mean = float(frame.mean())
+        if self._offset is None:
+            self._offset = mean
+        self._offset += (mean - self._offset) * FRAME_MS / 1000 / OFFSET_S
+        louder = np.clip((frame - self._offset) * (WEBRTC_GAIN * 32_767), -32_768, 32_767).astype("<i2")
+        return self._webrtc.is_speech(louder.tobytes(), self.sample_rate)
 
     def _is_loud(self, frame: np.ndarray) -> bool:
         """Clearly above a floor that falls at once and rises slowly."""
-        level_db = 10 * np.log10(float(np.mean(np.square(frame))) + 1e-10)
+        level_db = 10 * np.log10(float(np.var(frame)) + 1e-10)
         if self._noise_db is None:
             self._noise_db = min(level_db, QUIETEST_DB)
         self._noise_db = min(level_db, self._noise_db + NOISE_RISE_DB_PER_S * FRAME_MS / 1000)

@@ -1,25 +1,33 @@
-"""A word that was heard: what, when, and how sure."""
+"""A word that was recognised: what, when, and how sure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
-@dataclass
+@dataclass(frozen=True)
 class WordEvent:
-    """One word in a stream; times count from the stream's first sample. While it sounds on, its end moves along."""
+    """One word of a stream, in seconds from the stream's first sample.
+
+    A live listener emits a word before it may have ended: `end_s` is then the end as far as it was heard.
+    """
 
     digit: str
     start_s: float
     end_s: float
     confidence: float
-    emitted_s: float  # how much of the stream had been heard when this was said
+    emitted_s: float  # how much of the stream had been heard when the word became certain
     compute_ms: float = field(default=0.0, compare=False)  # differs from run to run, as nothing else here does
-    amid_noise: bool = False  # whether what went on before was nearly as loud
 
     @property
     def latency_ms(self) -> float:
         """From the end of the word to the answer."""
         return (self.emitted_s - self.end_s) * 1000 + self.compute_ms
+
+    def within(self, start_s: float, length_s: float) -> "WordEvent":
+        """The same word as a part of the stream that starts at `start_s` has it, between 0 and its length."""
+        return replace(
+            self, start_s=max(0.0, self.start_s - start_s), end_s=min(self.end_s - start_s, length_s)
+        )  # when it was emitted stays a time of the stream
 
     def as_json(self) -> dict[str, Any]:
         """The fields that programs are promised."""
@@ -29,6 +37,23 @@ class WordEvent:
             "end": round(self.end_s, 3),
             "confidence": round(self.confidence, 4),
         }
+
+
+@dataclass
+class Candidate:
+    """A word that the decoder found, before it is known to be one; its end moves on while it sounds."""
+
+    digit: str
+    start_s: float
+    end_s: float
+    confidence: float
+    found_s: float  # how much of the stream had been heard
+    amid_noise: bool = False  # whether the background was nearly as loud
+    compute_ms: float = 0.0
+
+    def as_event(self, emitted_s: float) -> WordEvent:
+        """What is known of the word now."""
+        return WordEvent(self.digit, self.start_s, self.end_s, self.confidence, emitted_s, self.compute_ms)
 
 
 def as_text(words: list[str]) -> str:

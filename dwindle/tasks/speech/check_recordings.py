@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from dwindle.data.check import Report, some
 from dwindle.data.source import FSDD
-from dwindle.errors import UserError, describe_os_error, sigterm_as_interruption
+from dwindle.errors import UserError, describe_os_error, signals_as_interruption
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.sound_file import read_audio, sound_files
 from dwindle.machine import usable_cores
@@ -102,7 +102,7 @@ def _decode_all(paths: Sequence[Path], name: str) -> list[Sound]:
     ignore_interrupt = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the parent ends the workers
     pool = ProcessPoolExecutor(usable_cores(), get_context("spawn"), ignore_interrupt)
     try:
-        with sigterm_as_interruption():  # as it would leave the workers behind
+        with signals_as_interruption():  # as it would leave the workers behind
             decoded = pool.map(decode, paths, chunksize=FILES_PER_JOB)
             return list(tqdm(decoded, f"decoding {name}", len(paths), unit=" files", disable=None))
     except BrokenProcessPool as error:

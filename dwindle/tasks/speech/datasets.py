@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dwindle.infer.speech import REJECT, WINDOW_SAMPLES
-from dwindle.infer.speech.padding import amid_own_hiss
+from dwindle.infer.speech.padding import word_window
 from dwindle.tasks.speech import corpora
 from dwindle.tasks.speech.accents import foreign_voices
 from dwindle.tasks.speech.augment import hiss_recordings, mixed_at
@@ -92,10 +92,10 @@ def digit_phrases(seed: int) -> ClipStore:
 def heard(store: ClipStore, keep: Sequence[int]) -> HeardClips:
     """The chosen clips, centred, short ones amid their own hiss; the same in every run."""
     chosen = [store.clips[index] for index in keep]
-    audio = store.centred(keep, WINDOW_SAMPLES)
+    audio = np.zeros((len(keep), WINDOW_SAMPLES), np.float32)
     for row, index in zip(audio, keep, strict=True):
-        if len(recording := store.whole(index)) < WINDOW_SAMPLES:
-            row[:] = amid_own_hiss(recording / FULL_SCALE, WINDOW_SAMPLES)
+        edges = tuple(store.edges[index] - store.bounds[index, 0])
+        row[:] = word_window(store.whole(index) / np.float32(FULL_SCALE), WINDOW_SAMPLES, edges=edges)
     return HeardClips(torch.from_numpy(audio), [clip.label for clip in chosen], [clip.speaker for clip in chosen])
 
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import soxr
 
 from dwindle import errors
 from dwindle.cli import FlagParser, positive_int
 from dwindle.data import data_directory, fetch_command
 from dwindle.errors import UserError, imported
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
+from dwindle.infer.speech.processor import resampled
 from dwindle.tasks.speech.kokoro_prompts import COUNTS, OTHER, STRING, TEXT, WORD, Prompt, prompts
 from dwindle.tasks.speech.store import ClipStore, store_of_voices
 from dwindle.tasks.speech.vocabulary import DIGIT_WORDS
@@ -64,7 +64,7 @@ class Kokoro:
         audio, rate = self.engine.create(phonemes, style, prompt.speed, is_phonemes=True, trim=False)
         if not np.any(audio):
             raise UserError(f"Kokoro said nothing for {phonemes!r} as {prompt.speaker}")
-        audio = trim_silence(soxr.resample(audio.astype(np.float32), rate, SAMPLE_RATE))
+        audio = trim_silence(resampled(audio.astype(np.float32), rate, SAMPLE_RATE))
         return SpokenClip(prompt.text, f"kokoro:{prompt.speaker}", levelled(audio))
 
     def _spelled(self, prompt: Prompt) -> str:

@@ -20,15 +20,15 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 from tqdm import tqdm
 
 from dwindle.errors import UsageError, UserError
 from dwindle.files import written_whole
 from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech.processor import resampled
 from dwindle.machine import usable_cores
 
-RECIPE_VERSION = 1  # raise it when the same recipe would sound different
+RECIPE_VERSION = 2  # raise it when the same recipe would sound different
 FLITE_SHARE = 0.35  # few voices, but built from recorded people
 PEAK = 0.6  # of full scale; level carries no information here
 TRIM_DB = -42.0  # below the loudest frame: the hiss of "six" and the breath of "eight" stay
@@ -163,7 +163,7 @@ def speak(utterance: Utterance) -> SpokenClip:
     if done.returncode != 0 or not np.any(audio):
         reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["no sound came out"])[-1]
         raise UserError(f"{name} could not say {utterance.word!r}: {reason}")
-    audio = trim_silence(soxr.resample(audio, rate, SAMPLE_RATE))
+    audio = trim_silence(resampled(audio, rate, SAMPLE_RATE))
     return SpokenClip(utterance.word, name, levelled(audio))
 
 

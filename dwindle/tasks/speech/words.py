@@ -225,6 +225,7 @@ class SpokenWords(PlainTask):
             "labels": json.dumps(self.labels),
             "sample_rate": str(SAMPLE_RATE),
             "window_samples": str(WINDOW_SAMPLES),
+            "frame_samples": str(frame_samples(engine)),
             "threshold": f"{math.floor(1e6 * threshold) / 1e6:.6f}",  # up would refuse the word that set it
             **{name: str(value) for name, value in self.stricter.items()},
             "peak_after_start_ms": f"{peak.after_start_ms:.0f}",
@@ -277,6 +278,12 @@ class SpokenWords(PlainTask):
 
     def _heard(self, engine: Engine, clips: HeardClips) -> Heard:
         return best_words(in_batches(engine, {"audio": clips.audio}, READ_BATCH)["logits"], self.reject_class)
+
+
+def frame_samples(engine: Engine) -> int:
+    """The samples between two frames of a network's output: how many more of them eight more windows give."""
+    short, long = (engine({"audio": torch.zeros(1, n * WINDOW_SAMPLES)})["frames"].shape[1] for n in (1, 9))
+    return round(8 * WINDOW_SAMPLES / (long - short))
 
 
 def _only(names: list[str], chosen: Tensor) -> list[str]:
