@@ -38,7 +38,7 @@ TEACHER = {
     "dropout": 0.1,
 }
 STUDENT = {"width": 96, "blocks": 4, "heads": 3, "hidden": 384, "rows": [1021, 2039, 2039]}
-TRIAL = 64  # characters of a trial of an exported file
+TRIAL = 24  # characters of a trial of an exported file
 STREAMS = 16  # into which a text is cut to be judged
 INTERVAL_CHUNK = 512  # characters that are taken to be independent of the others
 CALIBRATION_PASSAGES, CALIBRATION_BATCH = 64, 16
