@@ -18,6 +18,7 @@ from dwindle.infer.text.language_memory import BEFORE, Memory, nats_of
 from dwindle.infer.text.language_sampler import Sampler
 from dwindle.infer.text.language_vocabulary import BEGINNING, UNKNOWN, Vocabulary, vocabulary_of
 from dwindle.task import open_task, options_of
+from dwindle.tasks.text.language_model import LanguageModel
 from dwindle.tasks.text.language_network import PERIOD, LanguageTransformer
 from dwindle.tasks.text.language_text import Passages, passage_batches, read_text
 
@@ -118,6 +119,27 @@ def test_onnx_answers_as_torch_does_and_writes_the_same_text(task, network, mode
     ]
     assert metrics[0].value == pytest.approx(metrics[1].value, abs=1e-5)
     assert metrics[0].count == len(task.text.validation) // 16 * 16
+
+
+def test_an_lstm_keeps_its_state_in_the_same_way(task, tmp_path):
+    torch.manual_seed(4)
+    lstm = LanguageModel(task.path, "lstm")
+    network = lstm.rebuild(
+        {"classes": len(task.labels), "width": 24, "layers": 2, "rows": [53], "architecture": "lstm"}
+    )
+    example = with_empty_state(lstm.example_inputs(), state_of(network.eval()))
+    metadata = lstm.metadata(torch_engine(network, lstm.inputs, lstm.outputs), lstm.corpora)
+    to_onnx(network, example, tmp_path / "lstm.onnx", lstm.inputs, lstm.outputs, metadata)
+    engines = torch_engine(network, lstm.inputs, lstm.outputs), onnx_engine(tmp_path / "lstm.onnx")
+    text = np.random.default_rng(0).integers(len(task.labels), size=(3, BEFORE + 1 + 30))
+    with torch.no_grad():
+        tokens, before = torch.from_numpy(text[:, BEFORE:]), torch.from_numpy(text[:, :BEFORE])
+        whole = network(tokens, before)[0].numpy()
+    for engine in engines:
+        memory = Memory(as_run(engine), text[:, : BEFORE + 1], window=16)
+        read = [memory.read(text[:, BEFORE + 1 + first :][:, :10]) for first in (0, 10, 20)]
+        np.testing.assert_allclose(np.concatenate(read, axis=1), whole[:, 1:], atol=2e-5)
+    assert len("".join(TextGenerator(tmp_path / "lstm.onnx").generate("7 bottles", 20, seed=1))) == 20
 
 
 def test_a_seed_gives_one_text_and_another_seed_another(model_path):

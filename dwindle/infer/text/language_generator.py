@@ -47,6 +47,7 @@ class TextGenerator:
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError(f"{self.path}: says no vocabulary or no window: export it again") from error
         self._state = {node.name: node for node in self._session.get_inputs() if node.name not in INPUTS}
+        self._inputs = {node.name for node in self._session.get_inputs()}
         self._outputs = [node.name for node in self._session.get_outputs()]
         self._check()
 
@@ -99,7 +100,8 @@ class TextGenerator:
             for name, node in self._state.items()
             if name not in feed
         }
-        given = self._session.run(self._outputs, {**feed, **empty})
+        read = {name: array for name, array in feed.items() if name in self._inputs}
+        given = self._session.run(self._outputs, {**read, **empty})
         return dict(zip(self._outputs, given, strict=True))
 
     def _check(self) -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +16,11 @@ from dwindle.checkpoint import Checkpoint
 from dwindle.cli import nonempty
 from dwindle.data import data_directory
 from dwindle.engine import Engine, Tensors
-from dwindle.errors import UserError
+from dwindle.errors import UsageError, UserError
 from dwindle.infer.text.language_memory import BEFORE, Memory, nats_of
 from dwindle.metrics import Metric, bits_per_character, perplexity
 from dwindle.task import Budget, PlainTask
+from dwindle.tasks.text.language_lstm import LanguageLSTM
 from dwindle.tasks.text.language_narrowing import narrowed
 from dwindle.tasks.text.language_network import LanguageTransformer
 from dwindle.tasks.text.language_text import SHAKESPEARE, LanguageText, passage_batches, read_text
@@ -38,7 +39,22 @@ TEACHER = {
     "dropout": 0.1,
 }
 STUDENT = {"width": 96, "blocks": 4, "heads": 3, "hidden": 384, "rows": [1021, 2039, 2039]}
-TRIAL = 64  # characters of a trial of an exported file
+TRANSFORMERS = {"teacher": TEACHER, "student": STUDENT}
+LSTMS = {
+    "teacher": {"width": 256, "layers": 2, "rows": TEACHER["rows"], "dropout": 0.1},
+    "student": {"width": 128, "layers": 2, "rows": STUDENT["rows"]},
+}
+TOKENS = {"tokens": {0: "batch", 1: "time"}, "before": {0: "batch"}}
+LOGITS = {"logits": {0: "batch", 1: "time"}}
+INPUTS = {  # by architecture
+    "transformer": {**TOKENS, "start": {0: "batch"}, "keys": {0: "batch"}, "values": {0: "batch"}},
+    "lstm": {**TOKENS, "hidden": {0: "batch"}, "cell": {0: "batch"}},
+}
+OUTPUTS = {
+    "transformer": {**LOGITS, "new_keys": {0: "batch", 3: "time"}, "new_values": {0: "batch", 3: "time"}},
+    "lstm": {**LOGITS, "new_hidden": {0: "batch"}, "new_cell": {0: "batch"}},
+}
+TRIAL = 24  # characters of a trial of an exported file
 STREAMS = 16  # into which a text is cut to be judged
 INTERVAL_CHUNK = 512  # characters that are taken to be independent of the others
 CALIBRATION_PASSAGES, CALIBRATION_BATCH = 64, 16
@@ -46,36 +62,29 @@ CALIBRATION_PASSAGES, CALIBRATION_BATCH = 64, 16
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Which text to learn."""
+    group.add_argument("--architecture", choices=list(INPUTS), help="default: transformer, or as the checkpoint's")
     group.add_argument("--text", type=nonempty, metavar="FILE", help=f"default: {SHAKESPEARE} in --data_dir")
 
 
 def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) -> "LanguageModel":
     """The task on the chosen text."""
     path = Path(options.text) if options.text else data_directory(options.data_dir) / SHAKESPEARE
-    return LanguageModel(path)
+    made = made_from.arguments.get("architecture", "transformer") if made_from else None
+    if made and options.architecture not in (None, made):
+        raise UsageError(f"--architecture {options.architecture}: the checkpoint holds a network of kind {made}")
+    return LanguageModel(path, options.architecture or made or "transformer")
 
 
 class LanguageModel(PlainTask):
     """Next characters of one text."""
 
     name = "language_model"
-    inputs: ClassVar = {
-        "tokens": {0: "batch", 1: "time"},
-        "before": {0: "batch"},
-        "start": {0: "batch"},
-        "keys": {0: "batch"},
-        "values": {0: "batch"},
-    }
-    outputs: ClassVar = {
-        "logits": {0: "batch", 1: "time"},
-        "new_keys": {0: "batch", 3: "time"},
-        "new_values": {0: "batch", 3: "time"},
-    }
     budget = Budget(bytes={"model_int8.onnx": 1_000_000}, loss=0.0144, same_answers=0.97, slowest=0.5)
     headline = ("test",)
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, architecture: str = "transformer") -> None:
+        self.path, self.architecture = path, architecture
+        self.inputs, self.outputs = INPUTS[architecture], OUTPUTS[architecture]
 
     @cached_property
     def text(self) -> LanguageText:
@@ -113,12 +122,14 @@ class LanguageModel(PlainTask):
         return distill(logits.float(), taught, batch["target"])
 
     def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
-        shape = dict(TEACHER if role == "teacher" else STUDENT)
-        arguments = {"classes": len(self.labels), **shape, **({"width": width} if width else {})}
+        shapes = LSTMS if self.architecture == "lstm" else TRANSFORMERS
+        arguments = {"classes": len(self.labels), **shapes[role], **({"width": width} if width else {})}
+        arguments |= {"architecture": "lstm"} if self.architecture == "lstm" else {}
         return self.rebuild(arguments), arguments
 
     def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
-        return LanguageTransformer(**arguments, window=WINDOW)
+        shape = {name: value for name, value in arguments.items() if name != "architecture"}
+        return LanguageLSTM(**shape) if "architecture" in arguments else LanguageTransformer(**shape, window=WINDOW)
 
     def narrowed(self, network: nn.Module, arguments: dict[str, Any], share: float) -> tuple[nn.Module, dict[str, Any]]:
         """Heads and units of the blocks go, those with the smallest weights first."""
@@ -169,11 +180,12 @@ class LanguageModel(PlainTask):
         return {"real": self._feed(passages), "random": self._feed(noise)}
 
     def _feed(self, passages: Tensor) -> Tensors:
-        return {
+        whole = {
             "tokens": passages[:, BEFORE:].contiguous(),
             "before": passages[:, :BEFORE].contiguous(),
             "start": torch.zeros(len(passages), dtype=torch.int64),
         }
+        return {name: tensor for name, tensor in whole.items() if name in self.inputs}
 
     def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
         return {
