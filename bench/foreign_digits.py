@@ -1,6 +1,5 @@
 """Handwriting that is not MNIST's, as image files through the reader: scikit-learn's own digits (43 people in Turkey).
 
-    pip install scikit-learn==1.9.1
     python -m bench.foreign_digits --json artifacts/handwritten_digits/foreign.json
 
 The 1,797 images of 8 x 8 pixels are written as they are or scaled up, light on dark and dark on light, as PNG,
@@ -35,7 +34,7 @@ LOOKS = {
 
 def main() -> None:
     arguments = parse_arguments()
-    digits = imported("sklearn.datasets", "pip install scikit-learn==1.9.1").load_digits()
+    digits = imported("sklearn.datasets", "pip install -r requirements.txt").load_digits()
     every = slice(None, None, arguments.every)
     images, targets = digits.images[every] / LEVELS, digits.target[every]
     reader = DigitReader(arguments.model)

@@ -103,7 +103,7 @@ def test_damaged_idx_files_give_one_line(little_mnist):
 
 
 def test_without_mnist_the_command_that_fetches_it(tmp_path):
-    with pytest.raises(UserError, match="python -m dwindle.data fetch mnist"):
+    with pytest.raises(UserError, match=r"python -m dwindle.data fetch mnist"):
         _ = opened(str(tmp_path)).parts
 
 
