@@ -76,6 +76,7 @@ report: .venv/installed  ## draw the figures, and write the tables of README, do
 	$(FULL) notebooks/readme_tables.py
 	$(FULL) notebooks/model_card.py
 	$(FULL) notebooks/terminal_picture.py
+	$(FULL) notebooks/import_graph.py
 
 samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
 	$(FULL) -m samples.make_samples
