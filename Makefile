@@ -70,11 +70,13 @@ release: .venv/installed  ## the full recipe, from data to artifacts/; hours, an
 	$(FULL) -m bench.streaming --output logs/streaming.json
 	$(MAKE) report
 
-report: .venv/installed  ## draw the figures and the README's table from artifacts/results.json
+report: .venv/installed  ## draw the figures, and write the tables of README, docs/results.md and model card
 	$(if $(DATA)$(wildcard data),$(FULL) bench/answers.py)
 	$(FULL) notebooks/experiments.py
 	$(FULL) notebooks/readme_tables.py
 	$(FULL) notebooks/model_card.py
+	$(FULL) notebooks/terminal_picture.py
+	$(FULL) notebooks/import_graph.py
 
 samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
 	$(FULL) -m samples.make_samples

@@ -16,8 +16,8 @@ from dwindle.infer.speech.model import RUNNING_THRESHOLD
 from dwindle.metrics import Metric
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread, right_by_speaker
-from notebooks.readme_tables import SHIPPED, by_version, running_text, short_score, table
-from notebooks.titles import set_title
+from notebooks.readme_tables import SHIPPED, by_version, running_text, short_score
+from notebooks.titles import set_title, table
 
 ROOT = Path(__file__).resolve().parents[1]
 CHOSEN_BY = {

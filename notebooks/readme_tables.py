@@ -1,10 +1,9 @@
-"""The README's results, written between its two marks from the files that hold them.
+"""The results, written from the files that hold them: all in docs/results.md, a line for each task in README.md.
 
 python notebooks/readme_tables.py
 """
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from dwindle.errors import run
 from dwindle.infer.speech.hold_back import HOLD_S
 from notebooks.marked_page import write_region
 from notebooks.measurements import Measurements, load_measurements, one_thread
-from notebooks.titles import STREAMS, version_title
+from notebooks.task_table import released_tasks, task_table
+from notebooks.titles import STREAMS, table, version_title
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = "onnx_int8"
@@ -34,16 +34,16 @@ def main() -> None:
     parser = FlagParser(description=__doc__.split("\n")[0])
     parser.add_argument("--artifacts_dir", type=Path, default=ROOT / "artifacts", help="with results.json")
     parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     arguments = parser.parse_args()
     found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)
-    write_region(arguments.readme, results(found))
+    write_region(ROOT / "docs" / "results.md", results(found))
+    write_region(ROOT / "README.md", task_table(released_tasks(arguments.artifacts_dir)))
 
 
 def results(found: Measurements) -> str:
     """All that stands between the marks."""
     parts = [
-        "## Results",
+        "## Spoken digits",
         versions_table(found),
         f"Accuracy in percent with its 95% interval: {counts(found)}.\n"
         "FSDD's six voices are heard in training. The unseen speakers are not, but the best epoch and what ships were\n"
@@ -58,8 +58,8 @@ def results(found: Measurements) -> str:
         running_text(found),
         "The figures that were promised, and ours:",
         claims_table(found),
-        "![Accuracy against size](artifacts/figures/accuracy_against_size.png)\n"
-        "![Accuracy in noise](artifacts/figures/noise_curve.png)",
+        "![Accuracy against size](../artifacts/figures/accuracy_against_size.png)\n"
+        "![Accuracy in noise](../artifacts/figures/noise_curve.png)",
         "More pictures lie in `artifacts/figures/`, and `report.html` there is a page to sort and ask the numbers.",
     ]
     return "\n\n".join(parts) + "\n\n"
@@ -203,12 +203,6 @@ def int8_speed_up(found: Measurements) -> str:
 
 def by_version(found: Measurements, version: str) -> dict[str, Any] | None:
     return next((row for row in found.rows if row["version"] == version), None)
-
-
-def table(heads: Sequence[str], lines: Sequence[Sequence[str]], left_columns: int) -> str:
-    """Markdown; numbers to the right."""
-    rule = ["---" if column < left_columns else "--:" for column in range(len(heads))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rule, *lines])
 
 
 if __name__ == "__main__":

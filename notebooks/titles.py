@@ -1,5 +1,6 @@
-"""What versions and data sets are called where people read them."""
+"""What versions, data sets and tasks are called where people read them, and the tables that they stand in."""
 
+from collections.abc import Sequence
 from typing import Any
 
 SETS = {
@@ -76,3 +77,9 @@ def _base_title(base: str) -> str:
     if kind == "sweep" and percent.isdigit():
         return f"pruning sweep, {percent}%"
     return BASES.get(base, base.replace("_", " "))
+
+
+def table(heads: Sequence[str], lines: Sequence[Sequence[str]], left_columns: int) -> str:
+    """Markdown; numbers to the right."""
+    rule = ["---" if column < left_columns else "--:" for column in range(len(heads))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, rule, *lines])

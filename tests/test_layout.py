@@ -1,6 +1,5 @@
 """The house rules: who may import whom, what runs without torch, how long a file may be."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -11,12 +10,13 @@ import pytest
 
 from dwindle.infer.model_file import SENSES
 from dwindle.task import TASKS
+from notebooks.import_graph import imports_of, module_name, picture, room_of
+from notebooks.marked_page import with_region
 
 ROOT = Path(__file__).parents[1]
 CODE_FOLDERS = ("dwindle", "bench", "notebooks", "samples", "tests")
 MAX_LINES = 300
 SCRIPTS = {path.stem for path in ROOT.glob("*.py")}
-ROOMS = ("tasks", "train", "compress", "export", "data", "infer")
 TORCH_FREE_GROUND = {f"dwindle.{name}" for name in ("cli", "edits", "errors", "files", "machine", "metrics")}
 MAY_USE = {  # a room of dwindle: the others that it may import; "ground" are the modules beside the rooms
     "tasks": {"tasks", "data", "infer", "ground"},
@@ -39,32 +39,9 @@ def source_files() -> list[Path]:
     return sorted([*ROOT.glob("*.py"), *inside])
 
 
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
 def module_file(name: str) -> Path | None:
     base = ROOT.joinpath(*name.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
-
-
-def imports_of(source: str, package: str = "") -> set[str]:
-    """Full names of all that a source imports, at the top or inside a function, with `from` names joined on."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            outer = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*outer, *filter(None, [node.module])])
-            found |= {f"{base}.{alias.name}" for alias in node.names}
-    return found
-
-
-def room_of(name: str) -> str:
-    parts = name.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else "ground"
 
 
 def forbidden_imports(module: str, source: str, package: str = "") -> set[str]:
@@ -92,6 +69,11 @@ def test_every_part_imports_only_what_it_may():
         wrong[module_name(path)] = forbidden_imports(module_name(path), path.read_text(encoding="utf-8"), package)
     assert len(wrong) > 5
     assert {module: names for module, names in wrong.items() if names} == {}
+
+
+def test_the_drawing_of_the_house_is_that_of_its_imports():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert page == with_region(page, picture(), "architecture.md"), "python notebooks/import_graph.py draws it anew"
 
 
 @pytest.mark.parametrize(

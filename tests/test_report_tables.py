@@ -1,4 +1,4 @@
-"""The tables of README and model card say what the files say."""
+"""The tables of README, results page and model card say what the files say."""
 
 import copy
 import json
@@ -9,11 +9,12 @@ from report_files import LIVE, STREAMED, row, written
 
 from dwindle.errors import UserError
 from dwindle.files import write_json
-from dwindle.metrics import accuracy
+from dwindle.metrics import BITS, Metric, accuracy
 from notebooks.marked_page import BEGIN, END, with_region
 from notebooks.measurements import load_measurements
 from notebooks.model_card import card_results
 from notebooks.readme_tables import UNKNOWN, results
+from notebooks.task_table import released_tasks, task_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,12 +24,35 @@ def folders(tmp_path) -> tuple[Path, Path]:
     return written(tmp_path)
 
 
-def test_the_readme_says_what_the_results_say():
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_results_page_says_what_the_results_say():
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     found = load_measurements(ROOT / "artifacts", ROOT / "logs")
-    assert page == with_region(page, results(found), "README.md"), (
-        "README.md is behind artifacts/results.json: make report"
+    assert page == with_region(page, results(found), "results.md"), (
+        "docs/results.md is behind artifacts/results.json: make report"
     )
+
+
+def test_the_readme_has_a_line_for_each_released_task():
+    page, tasks = (ROOT / "README.md").read_text(encoding="utf-8"), released_tasks(ROOT / "artifacts")
+    assert page == with_region(page, task_table(tasks), "README.md"), (
+        "README.md is behind artifacts/*/results.json: make report"
+    )
+    assert 1 <= len(tasks) <= 6
+
+
+def test_another_task_gets_a_line_once_it_has_a_file_to_ship(folders):
+    assert task_table(released_tasks(folders[0])).splitlines()[2:] == [
+        "| spoken digits (unseen speakers) | 80,000 | 106 | 0.55 | 95.0% (88.8–97.8) | 337 | 97.0% (91.5–99.0) |"
+    ]
+    bits = Metric(1.25, 1.2, 1.3, 1_000, BITS, higher_is_better=False).as_row()
+    rows = [row("student", "student"), row("onnx_int8", "exported", bytes=54_000, scores={"test": bits})]
+    other = {"format": "dwindle-results-2", "task": "language_model", "rows": rows[:1]}
+    write_json(folders[0] / "language_model" / "results.json", other)
+    assert list(released_tasks(folders[0])) == ["spoken_digits"]
+    write_json(folders[0] / "language_model" / "results.json", other | {"rows": rows})
+    assert task_table(released_tasks(folders[0])).splitlines()[3:] == [
+        "| text, letter by letter (test) | 80,000 | 54 | – | 1.250 bits per character (1.200–1.300) | 337 | – |"
+    ]
 
 
 def test_the_model_card_says_what_the_results_say():
@@ -53,7 +77,7 @@ def test_the_model_card_names_each_set_and_voice(folders):
 def test_a_changed_number_changes_the_tables(folders):
     page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     written = with_region(page, results(load_measurements(*folders)), "page.md")
-    assert written.startswith(f"before\n{BEGIN}\n## Results\n")
+    assert written.startswith(f"before\n{BEGIN}\n## Spoken digits\n")
     assert written.endswith(f"{END}\nafter\n")
     assert with_region(written, results(load_measurements(*folders)), "page.md") == written
     content = json.loads((folders[0] / "results.json").read_text(encoding="utf-8"))
