@@ -10,7 +10,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, pathname
 from dwindle.errors import run
 from dwindle.infer.speech.hold_back import COMPANY_S
 from notebooks.marked_page import write_region
@@ -32,9 +32,9 @@ SCORES = {
 
 def main() -> None:
     parser = FlagParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--artifacts_dir", type=Path, default=ROOT / "artifacts", help="with results.json")
-    parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    parser.add_argument("--artifacts_dir", type=pathname, default=ROOT / "artifacts", help="with results.json")
+    parser.add_argument("--logs_dir", type=pathname, default=ROOT / "logs")
+    parser.add_argument("--readme", type=pathname, default=ROOT / "README.md")
     arguments = parser.parse_args()
     found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)
     write_region(arguments.readme, results(found))

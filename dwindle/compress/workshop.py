@@ -7,7 +7,6 @@ from typing import Any
 from accelerate import Accelerator
 from torch import nn
 
-from dwindle.checkpoint import load_safely
 from dwindle.compress.compare import Version
 from dwindle.export import measure
 from dwindle.export.formats import to_onnx
@@ -32,7 +31,7 @@ class Workshop:
     batch_size: int
     learning_rate: float
     seed: int
-    resume: bool
+    resume: bool  # a state that does not fit is then an error, and not passed over
 
     @property
     def is_main_process(self) -> bool:
@@ -81,8 +80,7 @@ class Workshop:
             name=name,
             state_path=state_path,
         )
-        if self.resume and state_path.is_file():
-            trainer.resume(load_safely(state_path))
+        trainer.go_on(must_fit=self.resume)
         trainer.train()
         self.accelerator.free_memory()
         network.to("cpu")
@@ -93,7 +91,7 @@ class Workshop:
             (self.folder / f".training-{name}.pt").unlink(missing_ok=True)
 
     def forget_everything(self) -> None:
-        """Remove every state that --resume could go on from."""
+        """Remove every state that could be gone on from."""
         for pattern in (".training-*.pt", ".pruning-*.pt"):
             for path in self.folder.glob(pattern):
                 path.unlink()

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from dwindle.checkpoint import Checkpoint
+from dwindle.cli import nonempty
 from dwindle.data import data_directory
 from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import REJECT
@@ -16,7 +17,7 @@ from dwindle.tasks.speech.words import SpokenData, SpokenWords
 
 def add_options(group: argparse._ArgumentGroup) -> None:
     """Where the recordings are."""
-    group.add_argument("--words_dir", metavar="FOLDER", help="your own words, a folder of recordings each")
+    group.add_argument("--words_dir", type=nonempty, metavar="FOLDER", help="your words, a folder of recordings each")
 
 
 def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) -> SpokenWords:
