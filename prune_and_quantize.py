@@ -35,7 +35,7 @@ from dwindle.engine import onnx_engine
 from dwindle.errors import UserError, run
 from dwindle.export.measure import file_size
 from dwindle.export.onnx_file import read_onnx, write_onnx
-from dwindle.files import sha256_of
+from dwindle.files import make_writable, sha256_of
 from dwindle.results import load_or_begin, record
 from dwindle.stage import StageParser, add_beginnings
 from dwindle.task import Task, open_task
@@ -68,6 +68,9 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     for path in teachers:
         task.may_learn_from(load_checkpoint(path, student.task), path)
     network = task.restored(student, student_path)
+    for removed in arguments.structured:
+        task.rebuild(narrowed(student.arguments, removed))  # raises now, not after the pruning
+    make_writable(folder)
     checked_calibration(task.calibration_inputs())
     workshop = open_workshop(arguments, accelerator, task, network, folder, student.seed, teachers)
 
@@ -279,6 +282,8 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse()
     each, last = arguments.epochs_per_step, arguments.last_epochs or arguments.epochs_per_step
     arguments.epochs_after_steps = [each] * (arguments.steps - 1) + [last]
+    if len(set(map(structured_name, arguments.structured))) < len(arguments.structured):
+        parser.error("--structured names a share twice, to the percent")
     arguments.structured_epochs = arguments.structured_epochs or sum(arguments.epochs_after_steps)
     return arguments
 
