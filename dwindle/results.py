@@ -82,9 +82,7 @@ def load_results(path: str | os.PathLike) -> dict[str, Any]:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path}: not JSON ({textwrap.shorten(str(error), 160)}): remove it and run the stages again"
-        ) from error
+        raise UserError(f"{path}: not JSON ({error}): remove it and run the stages again") from error
     content = upgraded(content)
     validate(content, str(path))
     return content
