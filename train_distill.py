@@ -50,7 +50,7 @@ def main() -> None:
     for path in parents_of("student", arguments):
         task.may_learn_from(load_checkpoint(path), path)
     if arguments.width or arguments.start_from:
-        check_student(task, arguments)
+        check_student(task, arguments, accelerator)
     teacher, teacher_sha256 = None, None
     if arguments.alpha > 0:
         if not arguments.teacher:
@@ -168,7 +168,7 @@ def begin_with(model: nn.Module, path: Path) -> None:
     model.load_state_dict(own | fitting)
 
 
-def check_student(task: Task, arguments: argparse.Namespace) -> None:
+def check_student(task: Task, arguments: argparse.Namespace, accelerator: Accelerator) -> None:
     """Say what will not do of a student that somebody asked for, before a teacher is trained for it."""
     student, _ = task.build("student", arguments.width)
     if arguments.start_from:
@@ -176,7 +176,8 @@ def check_student(task: Task, arguments: argparse.Namespace) -> None:
     count, limit = parameters(student), task.budget.bytes.get("model.onnx")
     if limit and count * FLOAT_BYTES > limit:
         allowed = f"more than the {limit:,} bytes of model.onnx that export_models.py allows"
-        print(f"note: a student of {count:,} parameters is {allowed}: it may teach, and not ship", file=sys.stderr)
+        note = f"note: a student of {count:,} parameters is {allowed}: it may teach, and not ship"
+        accelerator.print(note, file=sys.stderr)
 
 
 def is_made(path: Path, task: Task, trainer: Trainer, teacher_sha256: str | None) -> bool:

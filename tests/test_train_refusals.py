@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from tiny_corpus import ALONE, write_fsdd
 
 import train_distill
@@ -161,7 +162,7 @@ def test_a_student_too_large_to_ship_is_said_at_once(capsys):
         (80, ""),
         (160, "bytes of model.onnx that export_models.py allows: it may teach, and not ship"),
     ):
-        train_distill.check_student(task, argparse.Namespace(width=width, start_from=None))
+        train_distill.check_student(task, argparse.Namespace(width=width, start_from=None), Accelerator(cpu=True))
         assert said in capsys.readouterr().err
 
 
