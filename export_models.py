@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import warnings
 from functools import partial
 from pathlib import Path
@@ -42,7 +41,7 @@ from dwindle.export.onnx_file import check_onnx, read_onnx, write_onnx
 from dwindle.export.onnx_graph import zero_weights
 from dwindle.export.provenance import chosen_checkpoint, files_of_another, matching_quantised
 from dwindle.export.verify import agreement, check_float, check_quantised
-from dwindle.files import sha256_of, write_json
+from dwindle.files import make_writable, scratch_folder, sha256_of, write_json
 from dwindle.machine import processor, usable_cores
 from dwindle.results import load_or_begin, record
 from dwindle.stage import StageParser
@@ -65,8 +64,9 @@ def main() -> None:
     task = open_task(arguments.task, arguments, checkpoint)
     model = task.restored(checkpoint, checkpoint_path).eval()
     origin = {"task": task.name, "parent_sha256": sha256_of(checkpoint_path)}
-    with signals_as_interruption(), scratch_folder(folder) as scratch:
-        export = Export(task, model, Path(scratch), origin, checkpoint.corpora)
+    # beside the files that it will replace, so that moving them there cannot fail halfway
+    with signals_as_interruption(), scratch_folder(ready(folder), ".export-") as scratch:
+        export = Export(task, model, scratch, origin, checkpoint.corpora)
         export.torchscript()
         export.onnx()
         if quantised:
@@ -186,13 +186,13 @@ class Export:
         self.scored.append(path.name)
 
 
-def scratch_folder(folder: Path) -> tempfile.TemporaryDirectory:
-    """Beside the files that it will replace, so that moving them there cannot fail halfway."""
+def ready(folder: Path) -> Path:
+    """The folder, which can be written into."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(dir=folder, prefix=".export-")
+        make_writable(folder)
     except OSError as error:
         raise UserError(f"cannot write into {folder}: {describe_os_error(error)}") from error
+    return folder
 
 
 def result_row(name: str, report: dict[str, Any], model: nn.Module, task: Task) -> dict[str, Any]:
@@ -245,8 +245,10 @@ def described(report: dict[str, Any], folder: Path) -> str:
 def parse_arguments() -> argparse.Namespace:
     parser = StageParser(__doc__)
     what = parser.add_argument_group("which model")
-    what.add_argument("--checkpoint", metavar="FILE", help="default: pruned.pt of --output_dir, else student.pt")
-    what.add_argument("--quantized", metavar="FILE", help="default: quantized.onnx beside the checkpoint")
+    what.add_argument(
+        "--checkpoint", type=nonempty, metavar="FILE", help="default: pruned.pt of the folder, else student.pt"
+    )
+    what.add_argument("--quantized", type=nonempty, metavar="FILE", help="default: quantized.onnx beside it")
     what.add_argument("--float_only", action="store_true", help="no model_int8.onnx")
     what.add_argument("--pt2", action="store_true", help="also a torch.export program, model.pt2")
     what.add_argument("--executorch", action="store_true", help="also model.pte, run by ExecuTorch through XNNPACK")

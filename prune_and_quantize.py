@@ -3,8 +3,9 @@
     python prune_and_quantize.py --target_sparsity 0.4
 
 Takes artifacts/student.pt; writes artifacts/pruned.pt, artifacts/quantized.onnx (the version that should ship), every
-other version under artifacts/versions/, and a row for each in artifacts/results.json. --resume goes on after a stop.
-Under `torchrun` or `accelerate launch` several processes share the fine-tuning, and the first does all the rest.
+other version under artifacts/versions/, and a row for each in artifacts/results.json. Stopped at any moment, the same
+command goes on. Under `torchrun` or `accelerate launch` several processes share the fine-tuning, and the first does all
+the rest.
 """
 
 import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
@@ -36,9 +37,9 @@ from dwindle.engine import onnx_engine
 from dwindle.errors import UserError, run
 from dwindle.export.measure import file_size
 from dwindle.export.onnx_file import read_onnx, write_onnx
-from dwindle.files import sha256_of
+from dwindle.files import make_writable, sha256_of
 from dwindle.results import load_or_begin, record
-from dwindle.stage import StageParser
+from dwindle.stage import StageParser, add_beginnings
 from dwindle.task import Task, open_task
 from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
@@ -61,14 +62,17 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     student_path = Path(arguments.student or folder / "student.pt")
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
     rows = load_or_begin(folder / "results.json", arguments.task)["rows"]  # before the work, not after
-    if arguments.resume and (done := made_before(rows, folder, student_path, arguments.structured)):
-        accelerator.print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
+    if not arguments.fresh and (done := made_before(rows, folder, student_path, arguments.structured)):
+        accelerator.print(f"{folder / 'quantized.onnx'} is already made by this command (--fresh makes it anew)")
         return done if accelerator.is_main_process else []
     teachers = teachers_of(arguments, student, student_path)
     task = open_task(arguments.task, arguments, student)
     for path in teachers:
         task.may_learn_from(load_checkpoint(path, student.task), path)
     network = task.restored(student, student_path)
+    for removed in arguments.structured:
+        task.rebuild(narrowed(student.arguments, removed))  # raises now, not after the pruning
+    make_writable(folder)
     checked_calibration(task.calibration_inputs())
     workshop = open_workshop(arguments, accelerator, task, network, folder, student.seed, teachers)
 
@@ -170,13 +174,21 @@ def report(
 
 def made_before(rows: list[dict], folder: Path, student_path: Path, structured: list[float]) -> list[dict]:
     """The rows that this very command has recorded, as long as all that it left is still there."""
-    origin = (command_line().replace(" --resume", ""), sha256_of(student_path))
-    mine = [row for row in rows if (row["command"].replace(" --resume", ""), row.get("parent_sha256")) == origin]
+    origin = (regardless(command_line()), sha256_of(student_path))
+    mine = [row for row in rows if (regardless(row["command"]), row.get("parent_sha256")) == origin]
     shipped = folder / "quantized.onnx"
     is_there = shipped.is_file() and sha256_of(shipped) in {row["sha256"] for row in mine}
     checkpoints = [folder / "pruned.pt", *(folder / f"{structured_name(removed)}.pt" for removed in structured)]
-    are_there = all(path.is_file() and load_checkpoint(path).parent_sha256 == origin[1] for path in checkpoints)
+    try:
+        are_there = all(path.is_file() and load_checkpoint(path).parent_sha256 == origin[1] for path in checkpoints)
+    except UserError:  # a damaged one is made again
+        are_there = False
     return mine if is_there and are_there else []
+
+
+def regardless(command: str) -> str:
+    """A command without what only says how to begin."""
+    return command.replace(" --resume", "").replace(" --fresh", "")
 
 
 def structured_name(removed: float) -> str:
@@ -236,7 +248,7 @@ def open_workshop(
         table_bits=arguments.table_bits,
     )
     workshop.folder.mkdir(parents=True, exist_ok=True)
-    if not arguments.resume and workshop.is_main_process:
+    if arguments.fresh and workshop.is_main_process:
         workshop.forget_everything()
     accelerator.wait_for_everyone()  # before anybody looks for what there is to go on from
     return workshop
@@ -245,9 +257,10 @@ def open_workshop(
 def parse_arguments() -> argparse.Namespace:
     parser = StageParser(__doc__)
     data = parser.add_argument_group("which model")
-    data.add_argument("--student", metavar="FILE", help="default: student.pt in --output_dir")
+    data.add_argument("--student", type=nonempty, metavar="FILE", help="default: student.pt in --output_dir")
     data.add_argument(
         "--teacher",
+        type=nonempty,
         nargs="+",
         metavar="FILE",
         help="default: teacher.pt beside the student where it taught it, else the student",
@@ -278,13 +291,15 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--batch_size", type=positive_int, default=128)
     where = parser.add_argument_group("where and with what")
     where.add_argument("--output_dir", type=nonempty, help="default: artifacts, or artifacts/TASK for other tasks")
-    where.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
+    add_beginnings(where)
     where.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="for fine-tuning")
     where.add_argument("--rounds", type=positive_int, default=200, help="of timing, all versions in turns")
     where.add_argument("--json", action="store_true", help="the rows as JSON on stdout, all else on stderr")
     arguments = parser.parse()
     each, last = arguments.epochs_per_step, arguments.last_epochs or arguments.epochs_per_step
     arguments.epochs_after_steps = [each] * (arguments.steps - 1) + [last]
+    if len(set(map(structured_name, arguments.structured))) < len(arguments.structured):
+        parser.error("--structured names a share twice, to the percent")
     arguments.structured_epochs = arguments.structured_epochs or sum(arguments.epochs_after_steps)
     return arguments
 

@@ -3,14 +3,15 @@
     python train_distill.py --epochs 100 --temperature 4.0 --alpha 0.7
 
 Writes artifacts/teacher.pt and artifacts/student.pt, and every epoch as a line of JSON under logs/.
-Stopped at any moment, the same command with --resume goes on. `torchrun` and `accelerate launch` start it as several
-processes, on one machine or more; `make` takes one for each core.
+Stopped at any moment, the same command goes on. `torchrun` and `accelerate launch` start it as several processes, on
+one machine or more; `make` takes one for each core.
 """
 
 import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
 
 # isort: split
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
+from dwindle.checkpoint import Checkpoint, load_checkpoint
 from dwindle.cli import channels, nonempty, positive_float, positive_int, share, whole_number
 from dwindle.errors import UserError, run
 from dwindle.export.measure import multiply_adds, nonzeros, parameters
-from dwindle.files import sha256_of
+from dwindle.files import make_writable, sha256_of
 from dwindle.results import load_or_begin, record
-from dwindle.stage import StageParser
+from dwindle.stage import StageParser, add_beginnings
 from dwindle.task import Task, open_task
 from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
@@ -32,6 +33,7 @@ from dwindle.train.recipe import Recipe
 from dwindle.train.trainer import Trainer
 
 __all__ = ["KnowledgeDistillationLoss", "main"]
+FLOAT_BYTES = 4
 
 
 def main() -> None:
@@ -40,13 +42,15 @@ def main() -> None:
     tensorboard_dir = Path(arguments.log_dir) if arguments.tensorboard else None
     accelerator = start_accelerator(arguments.device, arguments.batch_size, arguments.precision, tensorboard_dir)
     for folder in (Path(arguments.output_dir), Path(arguments.log_dir)):
-        folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
+        make_writable(folder)  # now, not after an hour of training
     load_or_begin(Path(arguments.output_dir) / "results.json", arguments.task)  # likewise
     for path in arguments.teacher:
         load_checkpoint(path, arguments.task)  # likewise
     task = open_task(arguments.task, arguments)
     for path in parents_of("student", arguments):
         task.may_learn_from(load_checkpoint(path), path)
+    if arguments.width or arguments.start_from:
+        check_student(task, arguments, accelerator)
     teacher, teacher_sha256 = None, None
     if arguments.alpha > 0:
         if not arguments.teacher:
@@ -86,14 +90,13 @@ def train_one(
         state_path=state_path,
         log_path=Path(arguments.log_dir) / f"{folder.resolve().name}-{role}.jsonl",
     )
-    if arguments.resume and state_path.is_file():
-        trainer.resume(load_safely(state_path))
-    elif arguments.resume and is_made(folder / f"{role}.pt", task, trainer, teacher_sha256):
-        accelerator.print(f"{role}: {folder / f'{role}.pt'} is already trained")
+    if arguments.fresh and accelerator.is_main_process:
+        state_path.unlink(missing_ok=True)
+    accelerator.wait_for_everyone()  # before the others look for it
+    goes_on = trainer.go_on(must_fit=arguments.resume)
+    if not (goes_on or arguments.fresh) and is_made(folder / f"{role}.pt", task, trainer, teacher_sha256):
+        accelerator.print(f"{role}: {folder / f'{role}.pt'} is already trained (--fresh trains it anew)")
         return
-    elif accelerator.is_main_process:
-        for of_an_earlier_run in (trainer.log_path, state_path):  # which this one does not continue
-            of_an_earlier_run.unlink(missing_ok=True)
     metrics = trainer.train()
     if accelerator.is_main_process:
         write_checkpoint(role, task, arguments, trainer, build_arguments, metrics, teacher_sha256)
@@ -170,11 +173,24 @@ def begin_with(model: nn.Module, path: Path) -> None:
     model.load_state_dict(own | fitting)
 
 
+def check_student(task: Task, arguments: argparse.Namespace, accelerator: Accelerator) -> None:
+    """Say what will not do of a student that somebody asked for, before a teacher is trained for it."""
+    student, _ = task.build("student", arguments.width)
+    if arguments.start_from:
+        begin_with(student, Path(arguments.start_from))
+    count, limit = parameters(student), task.budget.bytes.get("model.onnx")
+    if limit and count * FLOAT_BYTES > limit:
+        allowed = f"more than the {limit:,} bytes of model.onnx that export_models.py allows"
+        note = f"note: a student of {count:,} parameters is {allowed}: it may teach, and not ship"
+        accelerator.print(note, file=sys.stderr)
+
+
 def is_made(path: Path, task: Task, trainer: Trainer, teacher_sha256: str | None) -> bool:
     """Whether this very command has already written the checkpoint."""
-    if not path.is_file():
+    try:
+        checkpoint = load_checkpoint(path, task.name)
+    except UserError:  # none, or one that the new one takes the place of
         return False
-    checkpoint = load_checkpoint(path, task.name)
     return checkpoint.metrics.get("conditions") == trainer.conditions and checkpoint.parent_sha256 == teacher_sha256
 
 
@@ -202,13 +218,14 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss; 0: no teacher")
     how.add_argument(
         "--teacher",
+        type=nonempty,
         nargs="+",
         default=[],
         metavar="FILE",
         help="take this teacher, or the mean of several; where a task has --pretrained, also what one begins as",
     )
     how.add_argument("--width", type=channels, help="channels of the student")
-    how.add_argument("--start_from", metavar="FILE", help="begin with this student's layers, whatever words it knows")
+    how.add_argument("--start_from", type=nonempty, metavar="FILE", help="begin with the layers of this student")
     how.add_argument("--batch_size", type=positive_int, default=128)
     how.add_argument("--lr", type=positive_float, default=4e-3, help="highest rate, after warm-up; teachers get half")
     how.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for Transformers")
@@ -221,7 +238,7 @@ def parse_arguments() -> argparse.Namespace:
     where = parser.add_argument_group("where and with what")
     where.add_argument("--output_dir", type=nonempty, help="default: artifacts, or artifacts/TASK for other tasks")
     where.add_argument("--log_dir", type=nonempty, default="logs")
-    where.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
+    add_beginnings(where)
     where.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     where.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
     where.add_argument("--tensorboard", action="store_true", help="also write TensorBoard events under --log_dir")

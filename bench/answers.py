@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from torch import Tensor
 
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, nonempty, pathname
 from dwindle.data import data_directory
 from dwindle.engine import in_batches, onnx_engine, open_session
 from dwindle.errors import run
@@ -40,9 +40,9 @@ DARKEST_DB, BRIGHTEST_DB = -45.0, 20.0  # of a band's energy, against the clip's
 def main() -> None:
     parser = FlagParser(description=__doc__.split("\n")[0])
     models = [Path("artifacts/model_int8.onnx"), Path("artifacts/model.onnx")]
-    parser.add_argument("--models", type=Path, nargs="+", default=models, metavar="FILE")
-    parser.add_argument("--data_dir", help="the corpora (default: $DWINDLE_DATA, else data/)")
-    parser.add_argument("--output", type=Path, default=Path("logs/answers.json"))
+    parser.add_argument("--models", type=pathname, nargs="+", default=models, metavar="FILE")
+    parser.add_argument("--data_dir", type=nonempty, help="the corpora (default: $DWINDLE_DATA, else data/)")
+    parser.add_argument("--output", type=pathname, default=Path("logs/answers.json"))
     arguments = parser.parse_args()
     data_dir = data_directory(arguments.data_dir)
     there = tuple(name for name in JUDGED if getattr(corpora, name)(data_dir)) or JUDGED

@@ -19,7 +19,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, nonempty, pathname
 from dwindle.errors import run
 from dwindle.infer.speech import WINDOW_SAMPLES
 from dwindle.task import open_task, options_of
@@ -163,10 +163,10 @@ CANDIDATES = {
 
 def main() -> None:
     parser = FlagParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data_dir")
+    parser.add_argument("--data_dir", type=nonempty)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
-    parser.add_argument("--output", type=Path, default=Path("logs/architectures.jsonl"))
+    parser.add_argument("--output", type=pathname, default=Path("logs/architectures.jsonl"))
     arguments = parser.parse_args()
     accelerator = start_accelerator("cpu", BATCH_SIZE)
     task = open_task("spoken_digits", options_of("spoken_digits", data_dir=arguments.data_dir))

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.runs import train
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, nonempty, pathname
 from dwindle.errors import run
 from dwindle.files import write_json
 
@@ -19,10 +19,10 @@ SHOWN = ("fsdd_test", "unseen_speakers", "noise_20_db", "noise_10_db", "noise_0_
 
 def main() -> None:
     parser = FlagParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--teacher", nargs="+", required=True, help="one, or several whose mean teaches")
+    parser.add_argument("--teacher", type=nonempty, nargs="+", required=True, help="one, or several whose mean teaches")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--runs_dir", type=Path, default=Path("logs/distillation_gain"))
+    parser.add_argument("--runs_dir", type=pathname, default=Path("logs/distillation_gain"))
     arguments = parser.parse_args()
     teachers = [str(Path(path).resolve()) for path in arguments.teacher]
     manners = {"alone": ["--alpha", "0"], "distilled": ["--teacher", *teachers]}

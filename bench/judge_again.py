@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tqdm import tqdm
 
 from bench.runs import judged
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, pathname
 from dwindle.engine import onnx_engine
 from dwindle.errors import UserError, run
 from dwindle.files import sha256_of, write_json
@@ -24,7 +24,7 @@ from dwindle.task import Task, open_task, options_of
 
 def main() -> None:
     parser = FlagParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folders", type=Path, nargs="+", help="where a results.json lies with the files that it names")
+    parser.add_argument("folders", type=pathname, nargs="+", help="with a results.json and the files that it names")
     for folder in parser.parse_args().folders:
         results = load_results(folder / "results.json")
         task = open_task(results["task"], options_of(results["task"]))

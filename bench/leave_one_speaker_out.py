@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.runs import train
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, pathname
 from dwindle.errors import run
 from dwindle.files import write_json
 from dwindle.tasks.speech.corpora import FSDD_SPEAKERS
@@ -21,7 +21,7 @@ from dwindle.tasks.speech.corpora import FSDD_SPEAKERS
 def main() -> None:
     parser = FlagParser(description=__doc__.split("\n")[0])
     parser.add_argument("--epochs", type=int, default=18, help="of each model")
-    parser.add_argument("--runs_dir", type=Path, default=Path("logs/leave_one_speaker_out"))
+    parser.add_argument("--runs_dir", type=pathname, default=Path("logs/leave_one_speaker_out"))
     arguments = parser.parse_args()
     runs = arguments.runs_dir.resolve()
     flags = ["--alpha", "0", "--patience", "0", "--epochs", str(arguments.epochs)]

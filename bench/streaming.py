@@ -32,7 +32,7 @@ from bench.streams import (
     unpaused_streams,
     with_noise,
 )
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, nonempty, pathname
 from dwindle.data import data_directory, require
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
 from dwindle.errors import run
@@ -189,13 +189,13 @@ def print_table(title: str, rows: Iterable[dict[str, Any]]) -> None:
 
 def main() -> None:
     parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", help="default: $DWINDLE_DATA, else data/")
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL)
+    parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else data/")
+    parser.add_argument("--model", type=pathname, default=DEFAULT_MODEL)
     parser.add_argument("--threshold", type=float)
     parser.add_argument("--vad", choices=KINDS, default="webrtc")
     parser.add_argument("--split", choices=(TEST, VALIDATION), default=TEST, help="of FSDD")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--output", type=Path, help="write all numbers as JSON")
+    parser.add_argument("--output", type=pathname, help="write all numbers as JSON")
     arguments = parser.parse_args()
 
     data_dir = data_directory(arguments.data_dir)

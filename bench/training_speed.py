@@ -24,7 +24,7 @@ from torch import nn
 
 from bench.plain_loop import plain_epoch
 from dwindle import errors
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, nonempty
 from dwindle.errors import UserError
 from dwindle.task import Batch, Judged, open_task, options_of
 from dwindle.tasks.speech.words import SpokenWords
@@ -179,7 +179,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--clips", type=int, default=4_000, help="of the training clips, drawn once")
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--data_dir")
+    parser.add_argument("--data_dir", type=nonempty)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -1,6 +1,11 @@
-"""Checkpoints: what one stage hands to the next, written whole, describing itself, never able to run code."""
+"""Checkpoints: what one stage hands to the next, written whole, describing itself, never able to run code.
 
+A file is safetensors: the weights, and in its header a description in JSON and the SHA-256 of both.
+"""
+
+import hashlib
 import io
+import json
 import os
 import shlex
 import sys
@@ -9,14 +14,25 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from dwindle.errors import UserError
 from dwindle.files import sha256_of, written_whole
 
-FORMAT = "dwindle-checkpoint-1"
-DICTIONARIES = ("arguments", "weights", "metrics", "provenance")
+FORMAT, FIRST_FORMAT = "dwindle-checkpoint-2", "dwindle-checkpoint-1"
+SUM_MARK = b"\nsha256 "  # at the end of a state, before the sum of all that stands before it
+ZIP = b"PK\x03\x04"  # how files of torch.save begin
+LENGTH_BYTES = 8  # of the header's length, at the beginning of safetensors
+KINDS = {
+    **dict.fromkeys(("task", "role", "stage", "command"), str),
+    **dict.fromkeys(("arguments", "weights", "metrics", "provenance"), dict),
+    **dict.fromkeys(("labels", "corpora"), list),
+    "seed": int,
+    "parent_sha256": (str, type(None)),
+}
 
 
 def command_line() -> str:
@@ -48,49 +64,98 @@ class Checkpoint:
 
     def save(self, path: str | os.PathLike) -> str:
         """Write the file whole; returns its SHA-256."""
-        content = {name: getattr(self, name) for name in (f.name for f in fields(self))}
-        content["weights"] = {name: tensor.detach().cpu().contiguous() for name, tensor in self.weights.items()}
-        save_tensors(path, {"format": FORMAT, **content})
+        weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self.weights.items()}
+        said = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "weights"}
+        description = json.dumps(said, ensure_ascii=False)
+        header = {"format": FORMAT, "description": description, "sha256": sum_of(description, weights)}
+        content = safetensors.torch.save(weights, header)
+        with written_whole(path) as temporary:
+            temporary.write_bytes(content)
         return sha256_of(path)
 
 
 def load_checkpoint(path: str | os.PathLike, task: str | None = None) -> Checkpoint:
     """Read a checkpoint; a truncated, foreign or hostile file, or one of another task, gives one clear line."""
-    content = load_safely(path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{path}: not a checkpoint of this project")
+    content = _content(path)
+    said = _of_first_release(path, content) if content.startswith(ZIP) else _described(path, content)
     try:
-        if "provenance" not in content:  # of the first release
-            content["provenance"] = {"held_out_speaker": content.get("held_out_speaker")}
-        checkpoint = Checkpoint(**{name: content[name] for name in (f.name for f in fields(Checkpoint))})
+        checkpoint = Checkpoint(**{one.name: said[one.name] for one in fields(Checkpoint)})
     except KeyError as error:
         raise UserError(f"{path}: an incomplete checkpoint: {error.args[0]} is missing") from error
-    kinds = {"task": str, "labels": list, "corpora": list, **dict.fromkeys(DICTIONARIES, dict)}
-    for name, kind in kinds.items():
-        if not isinstance(getattr(checkpoint, name), kind):
+    for name, kind in KINDS.items():
+        value = getattr(checkpoint, name)
+        names = value if name in ("labels", "corpora", "arguments", "weights") and isinstance(value, kind) else ()
+        if not isinstance(value, kind) or not all(isinstance(one, str) for one in names):
             raise UserError(f"{path}: not a checkpoint of this project: its {name} are of the wrong kind")
+    for name, tensor in checkpoint.weights.items():
+        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or tensor.is_quantized:
+            raise UserError(f"{path}: not a checkpoint of this project: its weights {name!r} are no plain tensor")
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: its weights {name!r} hold what is no number: train it again, with a lower --lr")
     if task is not None and checkpoint.task != task:
         raise UserError(f"{path}: made for task {checkpoint.task!r}, not {task!r}: choose it with --task")
     return checkpoint
 
 
+def sum_of(description: str, weights: dict[str, Tensor]) -> str:
+    """The SHA-256 over all that a checkpoint says and holds."""
+    digest = hashlib.sha256(description.encode())
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def save_tensors(path: str | os.PathLike, content: Any) -> None:
-    """Tensors and plain values into a file, whole or not at all."""
+    """The state of a run, tensors and plain values, into a file, whole or not at all; its sum is at the end."""
     packed = io.BytesIO()  # torch's own writer hides a full disk behind an error of its own
     torch.save(content, packed)
-    with written_whole(path) as temporary:
-        temporary.write_bytes(packed.getbuffer())
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        file.write(packed.getbuffer())
+        file.write(SUM_MARK + hashlib.sha256(packed.getbuffer()).hexdigest().encode())
 
 
 def load_safely(path: str | os.PathLike) -> Any:
-    """Tensors and plain values from a file; nothing in it is ever executed."""
+    """What save_tensors wrote, if it still is that; nothing in it is ever executed."""
+    content, _, sha256 = _content(path).rpartition(SUM_MARK)
+    if hashlib.sha256(content).hexdigest().encode() != sha256:
+        raise UserError(f"{path}: damaged: begin anew with --fresh")
+    return _unpacked(path, content)
+
+
+def _content(path: str | os.PathLike) -> bytes:
     if not Path(path).is_file():
         raise UserError(f"{path}: no such checkpoint: run the stage that makes it first")
+    return Path(path).read_bytes()
+
+
+def _described(path: str | os.PathLike, content: bytes) -> dict[str, Any]:
+    """The fields of a checkpoint in safetensors, its sum compared."""
+    try:
+        weights = safetensors.torch.load(content)
+        header = json.loads(content[LENGTH_BYTES:][: int.from_bytes(content[:LENGTH_BYTES], "little")])
+        said = header["__metadata__"]
+        if said["format"] != FORMAT:
+            raise UserError(f"{path}: not a checkpoint of this project: of format {said['format']!r}")
+        if said["sha256"] != sum_of(said["description"], weights):
+            raise UserError(f"{path}: damaged: its content is not what its checksum says; make it again")
+        return {**json.loads(said["description"]), "weights": weights}
+    except (SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise UserError(f"{path}: damaged, or not a checkpoint of this project") from error
+
+
+def _of_first_release(path: str | os.PathLike, content: bytes) -> dict[str, Any]:
+    """The fields of a checkpoint that torch.save wrote, which has no sum."""
+    said = _unpacked(path, content)
+    if not isinstance(said, dict) or said.get("format") != FIRST_FORMAT:
+        raise UserError(f"{path}: not a checkpoint of this project")
+    return {"provenance": {"held_out_speaker": said.get("held_out_speaker")}, **said}
+
+
+def _unpacked(path: str | os.PathLike, content: bytes) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch wonders aloud at foreign files; the line below says enough
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # a stranger's bytes can make the parser fail in any way
         raise UserError(f"{path}: damaged, or not a checkpoint of this project") from error

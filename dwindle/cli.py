@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from pathlib import Path
 from typing import Any, NoReturn
 
 from dwindle import __version__
@@ -44,6 +45,11 @@ def nonempty(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
     return text
+
+
+def pathname(text: str) -> Path:
+    """Likewise, for pathlib, to which an empty name is the folder that one is in."""
+    return Path(nonempty(text))
 
 
 def channels(text: str) -> int:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,6 +55,8 @@ def run(main: Callable[[], int | None]) -> None:
             setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
     with suppress(AttributeError):  # a test's stand-in
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries' remarks on lines of theirs say nothing to a person
     try:
         code = main() or 0
         sys.stdout.flush()

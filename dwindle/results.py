@@ -81,7 +81,7 @@ def load_results(path: str | os.PathLike) -> dict[str, Any]:
         raise UserError(f"{path}: no such results: run the stages first")
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error}): remove it and run the stages again") from error
     content = upgraded(content)
     validate(content, str(path))

@@ -40,6 +40,13 @@ class StageParser(FlagParser):
         return arguments
 
 
+def add_beginnings(group: argparse._ArgumentGroup) -> None:
+    """Where a stage begins: it goes on by itself; these two say more."""
+    how = group.add_mutually_exclusive_group()
+    how.add_argument("--resume", action="store_true", help="only go on: refuse the state of another command")
+    how.add_argument("--fresh", action="store_true", help="begin anew where this command was stopped, or has ended")
+
+
 def _has_value(argv: list[str], flag: str) -> bool:
     """Whether a value follows; where none does, the stage's own parser says so."""
     return any(one == flag or one.startswith(f"{flag}=") for one in argv[:-1]) or argv[-1].startswith(f"{flag}=")

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(globals().get("__file__", Path.cwd() / "notebook")).
 
 from matplotlib.figure import Figure
 
+from dwindle.cli import pathname
 from dwindle.errors import UserError, run
 from dwindle.files import written_whole
 from notebooks.drawing import NothingToDraw
@@ -39,9 +40,9 @@ sys.excepthook = lambda kind, error, trace: run(partial(raise_again, error))
 # %% Where the numbers are
 ROOT = Path(sys.path[0])
 parser = argparse.ArgumentParser(description="Draw the pictures and the page of the report.")
-parser.add_argument("--artifacts_dir", type=Path, default=ROOT / "artifacts", help="with results.json")
-parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
-parser.add_argument("--figures_dir", type=Path, help="default: figures in --artifacts_dir")
+parser.add_argument("--artifacts_dir", type=pathname, default=ROOT / "artifacts", help="with results.json")
+parser.add_argument("--logs_dir", type=pathname, default=ROOT / "logs")
+parser.add_argument("--figures_dir", type=pathname, help="default: figures in --artifacts_dir")
 arguments = parser.parse_args(None if "__file__" in globals() else [])
 figures_dir = arguments.figures_dir or arguments.artifacts_dir / "figures"
 found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)

@@ -10,7 +10,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, pathname
 from dwindle.errors import UserError, run
 from dwindle.infer.speech.model import RUNNING_THRESHOLD
 from dwindle.metrics import Metric
@@ -32,8 +32,8 @@ MADE_FROM_CHOSEN_BY = ("noise_20_db", "noise_10_db", "noise_0_db")  # the same c
 
 def main() -> None:
     parser = FlagParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--artifacts_dir", type=Path, default=ROOT / "artifacts", help="with results.json")
-    parser.add_argument("--logs_dir", type=Path, default=ROOT / "logs")
+    parser.add_argument("--artifacts_dir", type=pathname, default=ROOT / "artifacts", help="with results.json")
+    parser.add_argument("--logs_dir", type=pathname, default=ROOT / "logs")
     arguments = parser.parse_args()
     found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)
     write_region(arguments.artifacts_dir / "MODEL_CARD.md", card_results(found))

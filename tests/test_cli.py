@@ -1,13 +1,28 @@
 """Flags: what is a number of the right kind comes through, all else is refused in words."""
 
 import argparse
+import ast
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.cli import FlagParser, channels, partial_share, positive_float, positive_int, share, whole_number
+from dwindle.cli import (
+    FlagParser,
+    channels,
+    nonempty,
+    partial_share,
+    pathname,
+    positive_float,
+    positive_int,
+    share,
+    whole_number,
+)
 from dwindle.errors import UsageError
+
+ROOT = Path(__file__).parents[1]
+CODE = ("dwindle", "bench", "notebooks", "samples")
 
 
 def test_a_wrong_command_line_is_refused_in_one_line():
@@ -47,6 +62,33 @@ def test_all_else_is_refused_and_quoted(kind, texts):
     for text in texts:
         with pytest.raises(argparse.ArgumentTypeError, match="is not"):
             kind(text)
+
+
+@pytest.mark.parametrize("kind", [nonempty, pathname])
+def test_an_unset_variable_stands_for_no_file(kind):
+    assert str(kind("a/b")) == "a/b"
+    with pytest.raises(argparse.ArgumentTypeError, match="the name is empty"):
+        kind("")
+
+
+def test_no_flag_of_any_script_takes_an_empty_name_for_the_usual_one():
+    """A regression: --output_dir "$UNSET" wrote over the release."""
+    flags = [
+        (path.name, call)
+        for path in [*ROOT.glob("*.py"), *(one for folder in CODE for one in (ROOT / folder).rglob("*.py"))]
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "add_argument"
+    ]
+    names_files = {"--teacher", "--start_from", "--student", "--checkpoint", "--quantized", "--model", "--output"}
+    checked = set()
+    for script, call in flags:
+        name, said = call.args[0].value, {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        assert said.get("type") != "Path" or name == "--evaluate", f"{script} {name}"  # which only reads
+        is_file = name.endswith("_dir") or name in names_files or said.get("metavar") in ("'FILE'", "'FOLDER'")
+        if is_file and name != "--stream":  # whose task is to read it, which fails
+            assert said.get("type") in ("nonempty", "pathname"), f"{script} {name}"
+            checked.add(name)
+    assert {"--output_dir", "--data_dir", "--words_dir", "--log_dir", "--runs_dir"} | names_files <= checked
 
 
 def test_a_network_wider_than_any_memory_is_refused():

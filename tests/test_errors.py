@@ -43,6 +43,12 @@ def test_whoever_is_told_to_stop_cleans_up(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_remarks_of_libraries_do_not_stand_before_the_message():
+    """A regression: numpy's and torch's warnings came first, with paths into site-packages."""
+    body = "import numpy, warnings\n numpy.float32(1) / numpy.float32(0)\n warnings.warn('odd')\n raise UserError('no')"
+    assert script(body).stderr == "tool.py: no\n"
+
+
 def test_a_fault_of_the_program_itself_keeps_its_traceback():
     done = script("raise ZeroDivisionError")
     assert done.returncode == 1

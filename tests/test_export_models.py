@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from script_process import ROOT, run_script
 
 import export_models
-from dwindle.checkpoint import Checkpoint
+from dwindle.checkpoint import Checkpoint, load_checkpoint
 from dwindle.engine import open_session
 from dwindle.export.formats import load_torchscript, to_onnx
 from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
@@ -148,15 +149,14 @@ def test_what_an_earlier_checkpoint_left_is_removed_and_named(folder, words):
 
 
 def test_a_checkpoint_of_another_task_is_refused(folder, words):
-    content = torch.load(folder / "student.pt", weights_only=True)
-    torch.save(content | {"task": "spoken_digits"}, folder / "student.pt")
+    replace(load_checkpoint(folder / "student.pt"), task="spoken_digits").save(folder / "student.pt")
     assert failed_in_one_line(export(folder, words), "made for task 'spoken_digits'")
 
 
 @pytest.mark.slow
 def test_weights_that_do_not_fit_are_refused(folder, words):
-    content = torch.load(folder / "student.pt", weights_only=True)
-    torch.save(content | {"arguments": content["arguments"] | {"channels": 24}}, folder / "student.pt")
+    checkpoint = load_checkpoint(folder / "student.pt")
+    replace(checkpoint, arguments=checkpoint.arguments | {"channels": 24}).save(folder / "student.pt")
     assert failed_in_one_line(export(folder, words, "--float_only"), "do not fit")
 
 

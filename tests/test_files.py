@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from dwindle.files import sha256_of, write_json, written_whole
+from dwindle.files import make_writable, scratch_folder, sha256_of, write_json, written_whole
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path):
@@ -50,9 +50,38 @@ def test_a_kill_in_mid_writing_leaves_the_old_file(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=10)
     assert path.read_text() == "old"
+    assert len(os.listdir(tmp_path)) == 2
     with written_whole(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]  # what the killed one left is nobody's
+
+
+def test_scratch_folders_of_killed_programs_go_and_those_in_use_stay(tmp_path):
+    """A regression: killed exports left .export- folders for ever."""
+    holder = "import sys, time\nfrom dwindle.files import scratch_folder\n"
+    holder += "with scratch_folder(sys.argv[1], '.export-') as one:\n"
+    holder += " (one / 'model.onnx').write_text('half'); print(one.name, flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", holder, tmp_path]
+    killed, working = (subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2))
+    left, used = (process.stdout.readline().strip() for process in (killed, working))
+    killed.kill()
+    killed.communicate(timeout=10)
+    assert sorted(os.listdir(tmp_path)) == sorted([left, used])
+    with scratch_folder(tmp_path, ".export-") as own:
+        assert sorted(os.listdir(tmp_path)) == sorted([own.name, used])
+    assert os.listdir(tmp_path) == [used]
+    working.kill()
+    working.communicate(timeout=10)
+
+
+def test_a_folder_that_takes_no_file_is_told_before_the_work(tmp_path):
+    make_writable(tmp_path / "a" / "b")
+    with pytest.raises(NotADirectoryError):
+        (tmp_path / "file").write_text("")
+        make_writable(tmp_path / "file" / "below")
+    with pytest.raises(OSError, match="proc"):
+        make_writable("/proc/self")
 
 
 def test_two_writers_at_once_leave_one_whole_file(tmp_path):

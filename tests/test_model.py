@@ -7,6 +7,7 @@ from onnx import TensorProto, helper
 from tone_model import DIGITS, silence, tone, write_tone_model
 
 from dwindle.errors import UsageError
+from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
 from dwindle.infer.speech.model import ModelError, Recogniser, softmax
 
 
@@ -95,6 +96,27 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
     path = tmp_path / "junk.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="not an ONNX model"):
+        Recogniser(path)
+
+
+@pytest.mark.parametrize("key", ["labels", "threshold"])
+def test_metadata_that_are_no_text_are_one_line(tmp_path, key):
+    """A regression: a damaged byte ended in a UnicodeDecodeError."""
+    path = write_tone_model(tmp_path / "damaged.onnx")
+    name = key.encode()
+    assert path.read_bytes().count(name) >= 1
+    head, _, tail = path.read_bytes().rpartition(name)
+    path.write_bytes(head + b"\xff" + name[1:] + tail)
+    with pytest.raises(ModelError, match="its metadata are damaged: export it again"):
+        Recogniser(path)
+    assert key not in metadata_of(read_onnx(path))
+
+
+def test_labels_nested_too_deeply_are_one_line(tmp_path):
+    path = write_tone_model(tmp_path / "deep.onnx")
+    model = read_onnx(path)
+    write_onnx(model, path, metadata_of(model) | {"labels": "[" * 100_000})
+    with pytest.raises(ModelError, match="its labels are not a JSON list of words"):
         Recogniser(path)
 
 

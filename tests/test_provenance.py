@@ -32,6 +32,8 @@ def test_files_of_another_checkpoint_are_those_that_its_own_report_names(tmp_pat
     write_json(report, {"checkpoint": other, "files": {"model.onnx": {}, "model.pt2": {}}})
     assert files_of_another(mine, report) == {"model.onnx", "model.pt2"}
     assert files_of_another(other, report) == set()
-    for foreign in ("", "[]", "{}", '{"checkpoint": 3, "files": 3}'):
+    write_json(report, {"checkpoint": other, "files": {"../student.pt": {}, "/model.onnx": {}, "model.onnx": {}}})
+    assert files_of_another(mine, report) == {"model.onnx"}  # a report must not remove what lies elsewhere
+    for foreign in ("", "[]", "{}", '{"checkpoint": 3, "files": 3}', "[" * 100_000):
         report.write_text(foreign)
         assert files_of_another(mine, report) == set()

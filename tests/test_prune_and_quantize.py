@@ -67,14 +67,15 @@ def finished(killed) -> tuple[Path, list[dict]]:
     other = run(killed, *WHOLE, "--target_sparsity", "0.5", "--resume")
     assert other.returncode == 1
     assert "another target" in complaint(other)
-    done = run(killed, *WHOLE, "--resume")
+    done = run(killed, *WHOLE)
     assert done.returncode == 0, done.stderr
+    assert "pruned: goes on after step 1/2 (--fresh begins anew)" in done.stderr
     assert "with the help of artifacts/student.pt" in done.stderr  # there is no teacher.pt
-    assert "step 1/2" not in done.stderr
+    assert "step 1/2:" not in done.stderr
     assert "step 2/2" in done.stderr
     size = (killed / "artifacts/quantized.onnx").stat().st_size  # it was said without labels and the like, 0.5 kB less
     assert f"shipped as artifacts/quantized.onnx ({size:,} bytes" in done.stderr
-    again = run(killed, *WHOLE, "--resume")
+    again = run(killed, *WHOLE)
     assert again.returncode == 0
     assert "quantized.onnx is already made by this command" in again.stderr
     assert "step" not in again.stderr
@@ -142,10 +143,14 @@ def test_what_an_earlier_run_left_is_trusted_only_while_it_is_whole(finished, tm
         return prune_and_quantize.made_before(finished[1], folder, folder / "student.pt", [0.3])
 
     assert made_before() == finished[1]
+    monkeypatch.setattr(prune_and_quantize, "command_line", lambda: finished[1][0]["command"] + " --resume")
+    assert made_before() == finished[1]
     for name in ("pruned.pt", "structured_30.pt", "quantized.onnx"):
         (folder / name).rename(folder / "away")
         assert made_before() == []
-        (folder / "away").rename(folder / name)
+        (folder / name).write_bytes(b"damaged")
+        assert made_before() == []
+        (folder / "away").replace(folder / name)
 
 
 @pytest.mark.slow
@@ -192,9 +197,9 @@ def test_a_damaged_state_is_named(folder, tmp_path):
     (tmp_path / "artifacts/versions").mkdir(parents=True)
     os.link(folder / "artifacts/student.pt", tmp_path / "artifacts/student.pt")
     save_tensors(tmp_path / "artifacts/versions/.pruning-pruned-1.pt", {"format": "something else"})
-    done = run(tmp_path, *COMMAND, "--resume")
+    done = run(tmp_path, *COMMAND)
     assert done.returncode == 1
-    assert "not a state of pruning" in complaint(done)
+    assert "not a state of pruning: begin anew with --fresh" in complaint(done)
 
 
 def test_only_the_teacher_that_taught_the_student_is_taken_unasked(tmp_path):

@@ -104,6 +104,12 @@ def check(*paths: Path) -> subprocess.CompletedProcess:
     return subprocess.run(full, capture_output=True, text=True, timeout=60)
 
 
+def test_results_nested_too_deeply_are_one_line(tmp_path):
+    (tmp_path / "results.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"^\S*results\.json: not JSON \(.*\): remove it and run the stages again$"):
+        load_results(tmp_path / "results.json")
+
+
 def test_the_validator_says_yes_and_knows_its_usage(tmp_path):
     record(tmp_path / "results.json", "spoken_digits", [row()])
     assert json.loads((tmp_path / "results.json").read_text())["task"] == "spoken_digits"

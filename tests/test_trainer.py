@@ -1,5 +1,6 @@
 """The training loop, on a problem that takes milliseconds: it learns, stops when told, and resumes to the bit."""
 
+import errno
 import json
 import math
 from typing import ClassVar
@@ -237,6 +238,43 @@ def test_a_state_whose_weights_do_not_fit_is_not_continued(tmp_path):
     state = load_safely(tmp_path / "state.pt")
     with pytest.raises(UserError, match="of another network"):
         run.resume(state | {"model": network(9).state_dict()})
+
+
+def test_a_state_that_fits_is_gone_on_from_and_another_passed_over(tmp_path, capsys):
+    """A regression: whoever forgot --resume lost what was trained."""
+    run = trainer(tmp_path)
+    assert not run.go_on()  # there is none
+    run._report({**run._until_next_evaluation(), "seconds_left": 0})
+    run._save_state()
+    state = (tmp_path / "state.pt").read_bytes()
+    capsys.readouterr()
+    same, other = trainer(tmp_path), trainer(tmp_path, epochs=7)
+    assert same.go_on()
+    assert same.step == 6
+    assert capsys.readouterr().out == "student: goes on after 1 of 6 epochs (--fresh begins anew)\n"
+    assert not other.go_on()
+    assert "is of another run (trained with epochs 6, not 7): not gone on from" in capsys.readouterr().out
+    assert (tmp_path / "state.pt").read_bytes() == state  # until there is something to put in its place
+    assert len(logged(tmp_path)) == 1
+    with pytest.raises(UserError, match="repeat the command as it was, or begin anew with --fresh"):
+        other.go_on(must_fit=True)
+    other._report({**other._until_next_evaluation(), "seconds_left": 0})
+    assert len(logged(tmp_path)) == 1  # and these lines are its own
+
+
+def test_a_disk_that_is_full_keeps_the_last_state_and_says_so(tmp_path, monkeypatch):
+    run = trainer(tmp_path)
+    run._until_next_evaluation()
+    run._save_state()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dwindle.train.trainer.save_tensors", full)
+    run._until_next_evaluation()
+    with pytest.raises(UserError, match=r"the disk is full: free some .* again; the student then goes on where it was"):
+        run._save_state()
+    assert trainer(tmp_path).go_on()
 
 
 @pytest.mark.parametrize("content", [[1], {"format": "other"}, {"format": "dwindle-training-2", "conditions": {}}])

@@ -14,6 +14,7 @@ from dwindle.infer.speech import SAMPLE_RATE
 SPEAKERS = {"george": 0.9, "theo": 1.0, "lucas": 1.1}  # with the pitch of each
 TAKES = (0, 5, 10, 11, 12, 13)  # one to test, one to validate, four to train
 QUICK = ("--corpora", "fsdd", "--batch_size", "12", "--width", "48", "--lr", "0.01")
+ALONE = (*QUICK, "--alpha", "0", "--epochs", "5", "--patience", "0", "--output_dir", "out")
 
 
 def chord(word: int, pitch: float, rng: np.random.Generator, sample_rate: int = SAMPLE_RATE) -> np.ndarray:

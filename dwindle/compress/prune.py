@@ -119,8 +119,8 @@ def prune_in_steps(
     pruner = MagnitudePruner(network, target_sparsity, steps)
     for number, epochs in enumerate(epochs_after_steps, start=1):
         state_path = workshop.folder / f".pruning-{name}-{number}.pt"
-        if workshop.resume and state_path.is_file():
-            _restore(network, state_path, conditions)
+        if _restored(network, state_path, conditions, workshop):
+            workshop.accelerator.print(f"{name}: goes on after step {number}/{steps} (--fresh begins anew)", flush=True)
             pruner.done = number
         else:
             reached = pruner.step()
@@ -146,14 +146,20 @@ def _note(network: nn.Module, epochs_after_steps: list[int]) -> str:
     return f"{100 * sparsity(network):.1f}% of the weights zero in {pace}, {epochs} epochs"
 
 
-def _restore(network: nn.Module, state_path: Path, conditions: dict[str, Any]) -> None:
+def _restored(network: nn.Module, state_path: Path, conditions: dict[str, Any], workshop: Workshop) -> bool:
+    """Whether there was a state to go on from, which the network then is in."""
+    if not state_path.is_file():
+        return False
     state = load_safely(state_path)
     if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
-        raise UserError(f"{state_path}: not a state of pruning: remove it, or start without --resume")
+        raise UserError(f"{state_path}: not a state of pruning: begin anew with --fresh")
     if changed := [key for key, value in conditions.items() if state["conditions"].get(key) != value]:
-        raise UserError(
-            f"{state_path}: was pruned with another {changed[0]}: repeat the command as it was, or leave out --resume"
-        )
+        difference = f"{state_path}: was pruned with another {changed[0]}"
+        if workshop.resume:
+            raise UserError(f"{difference}: repeat the command as it was, or begin anew with --fresh")
+        workshop.accelerator.print(f"{difference}: not gone on from", flush=True)
+        return False
     with torch.no_grad():
         network.load_state_dict(state["weights"])
     make_copyable(network)
+    return True

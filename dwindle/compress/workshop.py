@@ -7,7 +7,6 @@ from typing import Any
 from accelerate import Accelerator
 from torch import nn
 
-from dwindle.checkpoint import load_safely
 from dwindle.compress.compare import Version
 from dwindle.engine import state_of, with_empty_state
 from dwindle.export import measure
@@ -33,7 +32,7 @@ class Workshop:
     batch_size: int
     learning_rate: float
     seed: int
-    resume: bool
+    resume: bool  # a state that does not fit is then an error, and not passed over
     table_bits: int = 8  # of a number in a table of words or characters, in quantised files
 
     @property
@@ -84,8 +83,7 @@ class Workshop:
             name=name,
             state_path=state_path,
         )
-        if self.resume and state_path.is_file():
-            trainer.resume(load_safely(state_path))
+        trainer.go_on(must_fit=self.resume)
         trainer.train()
         self.accelerator.free_memory()
         network.to("cpu")
@@ -96,7 +94,7 @@ class Workshop:
             (self.folder / f".training-{name}.pt").unlink(missing_ok=True)
 
     def forget_everything(self) -> None:
-        """Remove every state that --resume could go on from."""
+        """Remove every state that could be gone on from."""
         for pattern in (".training-*.pt", ".pruning-*.pt"):
             for path in self.folder.glob(pattern):
                 path.unlink()

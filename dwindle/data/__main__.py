@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dwindle import errors
-from dwindle.cli import FlagParser
+from dwindle.cli import FlagParser, nonempty
 from dwindle.data import VARIABLE, data_directory, fetch_command, require
 from dwindle.data.source import DATA_SETS
 
@@ -79,7 +79,7 @@ def _check(options: argparse.Namespace, data_dir: Path) -> int:
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     common = FlagParser(add_help=False)
-    common.add_argument("--data_dir", help=f"the data directory (default: ${VARIABLE}, else data/)")
+    common.add_argument("--data_dir", type=nonempty, help=f"the data directory (default: ${VARIABLE}, else data/)")
     printed = FlagParser(add_help=False)
     printed.add_argument("--json", action="store_true", help="print JSON instead of a table")
     named = FlagParser(add_help=False)

@@ -1,5 +1,6 @@
 """ONNX files: made lean, told what they are, checked after writing."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import onnx
@@ -80,8 +81,12 @@ def read_onnx(path: str | Path) -> onnx.ModelProto:
 
 
 def metadata_of(model: onnx.ModelProto) -> dict[str, str]:
-    """What the file says of itself."""
-    return {entry.key: entry.value for entry in model.metadata_props}
+    """What the file says of itself; what is no text of its, damaged, is left out."""
+    said = {}
+    for entry in model.metadata_props:
+        with suppress(UnicodeDecodeError):
+            said[entry.key] = entry.value
+    return said
 
 
 def check_onnx(path: str | Path, inputs: Axes, outputs: Axes, metadata: dict[str, str]) -> None:

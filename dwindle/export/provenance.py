@@ -40,6 +40,7 @@ def files_of_another(checkpoint: dict[str, Any], report: Path) -> set[str]:
     """What an earlier export of another checkpoint left, by its own report: whoever runs it takes it for this one's."""
     try:
         before = json.loads(report.read_text(encoding="utf-8"))
-        return set() if before["checkpoint"] == checkpoint else set(before["files"])
-    except (OSError, ValueError, LookupError, TypeError):
+        names = set() if before["checkpoint"] == checkpoint else set(before["files"])
+        return {name for name in names if Path(name).name == name}  # and nothing that lies elsewhere
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return set()

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from dwindle.checkpoint import save_tensors
+from dwindle.checkpoint import load_safely, save_tensors
 from dwindle.engine import Engine, torch_engine
-from dwindle.errors import UserError
+from dwindle.errors import UserError, describe_os_error
 from dwindle.files import written_whole
 from dwindle.metrics import Metric
 from dwindle.task import Task
@@ -161,7 +161,7 @@ class Trainer:
 
     def _diverged(self) -> UserError:
         precision = self.accelerator.mixed_precision
-        other_cure = "" if precision == "no" else f", or go on in another precision than {precision}: --resume"
+        other_cure = "" if precision == "no" else f", or go on in another --precision than {precision}"
         epoch = self.step // self.steps_per_epoch + 1
         return UserError(
             f"the {self.name}'s loss is no longer a number in epoch {epoch}, at a learning rate of up to "
@@ -198,7 +198,7 @@ class Trainer:
         self.accelerator.log({f"{self.name}/loss": row["loss"], f"{self.name}/validation": score.value}, row["step"])
         if self.log_path:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.log_path, "a", encoding="utf-8") as log:
+            with open(self.log_path, "w" if self.evaluations == 1 else "a", encoding="utf-8") as log:
                 log.write(json.dumps(row) + "\n")
 
     def _save_state(self) -> None:
@@ -215,20 +215,41 @@ class Trainer:
             "best": None if self.best is None else self.best.as_row(),
             "best_weights": self.best_weights,
         }
-        save_tensors(self.state_path, state)
+        try:
+            save_tensors(self.state_path, state)
+        except OSError as error:
+            kept = f"; the {self.name} then goes on where it was last saved" if self.evaluations > 1 else ""
+            raise UserError(describe_os_error(error) + kept) from error
 
-    def resume(self, state: dict[str, Any]) -> None:
-        """Go on from a state that an earlier run of the same recipe saved."""
+    def go_on(self, must_fit: bool = False) -> bool:
+        """Go on from the saved state if there is one that fits, and say so; one that must fit and does not raises."""
+        if self.state_path is None or not self.state_path.is_file():
+            return False
+        state = load_safely(self.state_path)
+        if (difference := self._difference_from(state)) and not must_fit:
+            self.accelerator.print(f"{self.name}: {self.state_path} is of another run ({difference}): not gone on from")
+            return False
+        self.resume(state)
+        epochs = f"{self.step / self.steps_per_epoch:.4g} of {self.recipe.epochs} epochs"
+        self.accelerator.print(f"{self.name}: goes on after {epochs} (--fresh begins anew)", flush=True)
+        return True
+
+    def _difference_from(self, state: Any) -> str | None:
+        """What a state was trained with that this run is not, if anything."""
         if not isinstance(state, dict) or state.get("format") != STATE_FORMAT:
-            raise UserError(f"{self.state_path}: not a training state: remove it, or start without --resume")
+            raise UserError(f"{self.state_path}: not a training state: begin anew with --fresh")
         saved = state.get("conditions", {})
         for condition in saved | self.conditions:
             then, now = saved.get(condition), self.conditions.get(condition)
             if then != now:
-                raise UserError(
-                    f"{self.state_path}: was trained with {condition} {then}, not {now}: "
-                    "repeat the command as it was, or start anew without --resume"
-                )
+                return f"trained with {condition} {then}, not {now}"
+        return None
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from a state that an earlier run of the same recipe saved."""
+        if difference := self._difference_from(state):
+            cure = "repeat the command as it was, or begin anew with --fresh"
+            raise UserError(f"{self.state_path}: was {difference}: {cure}")
         try:
             self.plain.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
@@ -238,7 +259,7 @@ class Trainer:
             self.best_weights = state["best_weights"]
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
-                f"{self.state_path}: of another network: repeat the command as it was, or start anew without --resume"
+                f"{self.state_path}: of another network: repeat the command as it was, or begin anew with --fresh"
             ) from error
         if self.log_path and self.log_path.is_file() and self.accelerator.is_main_process:
             lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)

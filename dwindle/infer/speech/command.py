@@ -130,15 +130,15 @@ def recognise(settings: Settings, inputs: Sequence[str], workers: int, as_json: 
         except (UserError, OSError) as error:
             failed += 1
             print_row(error_row(name, error), as_json)
-    for row in answers(settings, paths, workers):
+    for number, row in enumerate(answers(settings, paths, workers)):
         failed += "error" in row
         with tqdm.external_write_mode():  # the bar steps aside
-            print_row(row, as_json)
+            print_row(row, as_json, is_first=number == 0)
     return 1 if failed else 0
 
 
-def print_row(row: dict[str, Any], as_json: bool) -> None:
-    """One file's answer, for a program or for a person."""
+def print_row(row: dict[str, Any], as_json: bool, is_first: bool = False) -> None:
+    """One file's answer, for a program or for a person; the time of the first is mostly that of starting."""
     if as_json:
         print(json.dumps(row), flush=True)
     elif "error" in row:
@@ -147,8 +147,8 @@ def print_row(row: dict[str, Any], as_json: bool) -> None:
         words = "  ".join(
             f"{d['digit']} {d['confidence']:.2f} ({d['start']:.2f}-{d['end']:.2f} s)" for d in row["digits"]
         )
-        answer = f"{row['text'] or 'no known word'}   {words}   {row['latency_ms']:.0f} ms"
-        print(f"{printable(row['file'])}:  {answer}", flush=True)
+        taken = f"{row['latency_ms']:.0f} ms for the file{', start-up included' if is_first else ''}"
+        print(f"{printable(row['file'])}:  {row['text'] or 'no known word'}   {words}   {taken}", flush=True)
 
 
 def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 
 from dwindle import errors
-from dwindle.cli import FlagParser, positive_int
+from dwindle.cli import FlagParser, nonempty, positive_int
 from dwindle.data import data_directory, fetch_command
 from dwindle.errors import UserError, imported
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
@@ -150,7 +150,7 @@ def _path(chunk: Sequence[Prompt], cache: Path | None) -> Path:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = FlagParser(prog="python -m dwindle.tasks.speech.kokoro", description=__doc__.partition("\n")[0])
-    parser.add_argument("--data_dir", help="the data directory (default: $DWINDLE_DATA, else data/)")
+    parser.add_argument("--data_dir", type=nonempty, help="the data directory (default: $DWINDLE_DATA, else data/)")
     parser.add_argument(
         "--count", type=positive_int, default=sum(COUNTS.values()), help="prompts (default: %(default)s)"
     )

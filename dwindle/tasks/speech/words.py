@@ -64,6 +64,7 @@ class SpokenData:
     validation: dict[str, HeardClips]  # choices are made by these
     tests: dict[str, HeardClips]  # reported, never chosen by
     calibration: str  # the validation set whose words set the threshold
+    repeats: bool = True  # an epoch hears corpora of few voices several times
     phrases: Callable[[], ClipStore | None] = lambda: None  # several words in one breath; spoken when training asks
 
 
@@ -130,7 +131,7 @@ class SpokenWords(PlainTask):
         clips = self.data.training.clips
         others = max(1, sum(clip.corpus == "other_words" for clip in clips))
         repeated = REPEATED | {"other_words": max(1, min(MOST_REPEATED, OTHER_WORDS_AN_EPOCH // others))}
-        times = [repeated.get(clip.corpus, 1) for clip in clips]
+        times = [repeated.get(clip.corpus, 1) if self.data.repeats else 1 for clip in clips]
         indices = np.repeat(np.arange(len(times)), times)
         _ = self.strings  # whatever it has to synthesise, it does now
         return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
