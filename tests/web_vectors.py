@@ -23,7 +23,7 @@ from dwindle.infer.speech.vad import VoiceActivityDetector
 MODEL = Path(__file__).parents[1] / "artifacts" / "model_int8.onnx"
 DETECTOR = "energy"  # the one that the page has too
 RATES = (8_000, 44_100, 48_000, 16_000)  # taken in turn
-CHUNK_SAMPLES = (480, 4_000, 128)  # likewise
+CHUNK_SAMPLES = (300, 360, 128)  # likewise; less than a hop, for a word's end moves from hop to hop
 GAPS_S = (0.0, 0.15, 0.7, 2.5)
 HISS = 0.002  # root mean square, of full scale
 
@@ -54,10 +54,10 @@ def vectors(recordings: dict[str, tuple[np.ndarray, int]], model: Path = MODEL) 
         processor = AudioProcessor(rate, recogniser.sample_rate)
         words = []
         for at in range(0, len(pcm), chunk):
-            words += listener.process(processor.process(pcm[at : at + chunk]))
-        words += listener.process(processor.finish()) + listener.finish()
+            words += map(asdict, listener.process(processor.process(pcm[at : at + chunk])))
+        words += map(asdict, listener.process(processor.finish()) + listener.finish())
         row = {"name": name, "rate": rate, "chunk": chunk, "pcm": base64.b64encode(pcm.tobytes()).decode()}
-        rows.append(row | {"words": [asdict(word) for word in words]})
+        rows.append(row | {"words": words})
     return {"model": str(model), "recordings": rows}
 
 

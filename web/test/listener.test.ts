@@ -7,6 +7,7 @@ import { Listener } from "../src/listener";
 import { Model } from "../src/model";
 import { SpeechRecogniser } from "../src/recogniser";
 import { Resampler } from "../src/resampler";
+import type { Word } from "../src/rules";
 import { startRuntime } from "./runtime";
 
 interface Expected { digit: string; start_s: number; end_s: number; confidence: number; emitted_s: number }
@@ -23,11 +24,11 @@ for (const { name, rate, chunk, pcm, words } of vectors.recordings) {
     const bytes = Buffer.from(pcm, "base64");
     const samples = Float32Array.from({ length: bytes.length / 2 }, (_, place) => bytes.readInt16LE(2 * place) / 32_768);
     const resampler = new Resampler(rate, recogniser.sampleRate), listener = new Listener(recogniser);
-    const heard = [];
-    for (let at = 0; at < samples.length; at += chunk) {
-      heard.push(...(await listener.process(resampler.process(samples.subarray(at, at + chunk)))));
-    }
-    heard.push(...(await listener.process(resampler.finish())), ...(await listener.finish()));
+    const heard: Word[] = []; // as they were when they were said: ends move on
+    const hear = async (words: Promise<Word[]>) => heard.push(...(await words).map((word) => ({ ...word })));
+    for (let at = 0; at < samples.length; at += chunk) await hear(listener.process(resampler.process(samples.subarray(at, at + chunk))));
+    await hear(listener.process(resampler.finish()));
+    await hear(listener.finish());
     assert.deepStrictEqual(
       heard.map(({ digit, emittedS }) => [digit, emittedS.toFixed(4)]),
       words.map(({ digit, emitted_s }) => [digit, emitted_s.toFixed(4)]),
