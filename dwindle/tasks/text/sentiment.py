@@ -39,7 +39,8 @@ HUB_DEFAULT = "distilbert-base-uncased"
 STATE_WEIGHT = 1.0  # of the loss that draws a student's last state to its teacher's
 NO_LABEL = -1  # of material that only a teacher can judge
 READ_BATCH = 64
-CALIBRATION_TEXTS = 512
+CALIBRATION_TEXTS = 256
+TRIALS = 200  # sentences of all lengths, each padded to the longest
 
 
 class Sentiment(PlainTask):
@@ -220,8 +221,8 @@ class Sentiment(PlainTask):
     def trial_inputs(self, count: int) -> dict[str, Tensors]:
         """Held-out sentences, the one of middle length first, and random tokens."""
         tokens = sorted(self.numbered(self.data.held_out.texts), key=len)
-        middle = len(tokens) // 2
-        real = padded([tokens[middle], *tokens[:middle], *tokens[middle + 1 :]][:count])
+        step = -(-len(tokens) // min(count, TRIALS))
+        real = padded([tokens[len(tokens) // 2], *tokens[::step]][:count])
         random = torch.Generator().manual_seed(count)
         size = (len(real), real.shape[1])
         drawn = torch.randint(1, self.tokenizer.get_vocab_size(), size, generator=random)
