@@ -25,7 +25,7 @@ from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
 from dwindle.cli import nonempty, partial_share, positive_float, positive_int, share, whole_number
 from dwindle.compress.compare import Measured, Version, chosen, largest_loss, measured, table
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
-from dwindle.compress.prune_channels import prune_channels
+from dwindle.compress.prune_channels import narrowed, prune_channels
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
 from dwindle.compress.quantize_embeddings import BITS, with_small_tables
@@ -37,6 +37,7 @@ from dwindle.engine import onnx_engine
 from dwindle.errors import UserError, run
 from dwindle.export.measure import file_size
 from dwindle.export.onnx_file import read_onnx, write_onnx
+from dwindle.export.provenance import made_before
 from dwindle.files import make_writable, sha256_of
 from dwindle.results import load_or_begin, record
 from dwindle.stage import StageParser, add_beginnings
@@ -62,7 +63,9 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     student_path = Path(arguments.student or folder / "student.pt")
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
     rows = load_or_begin(folder / "results.json", arguments.task)["rows"]  # before the work, not after
-    if not arguments.fresh and (done := made_before(rows, folder, student_path, arguments.structured)):
+    if not arguments.fresh and (
+        done := made_before(rows, folder, student_path, ["pruned", *map(structured_name, arguments.structured)])
+    ):
         accelerator.print(f"{folder / 'quantized.onnx'} is already made by this command (--fresh makes it anew)")
         return done if accelerator.is_main_process else []
     teachers = teachers_of(arguments, student, student_path)
@@ -70,7 +73,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     for path in teachers:
         task.may_learn_from(load_checkpoint(path, student.task), path)
     network = task.restored(student, student_path)
-    for removed in arguments.structured:
+    for removed in arguments.structured if not hasattr(task, "narrowed") else ():
         task.rebuild(narrowed(student.arguments, removed))  # raises now, not after the pruning
     make_writable(folder)
     checked_calibration(task.calibration_inputs())
@@ -170,25 +173,6 @@ def report(
         print(f"{version.name}: at worst {loss} lost against {parent.name}, on {where}")
     print(f"\nshipped as {shipped} ({size.bytes:,} bytes with what it says of itself): {reason}")
     return rows
-
-
-def made_before(rows: list[dict], folder: Path, student_path: Path, structured: list[float]) -> list[dict]:
-    """The rows that this very command has recorded, as long as all that it left is still there."""
-    origin = (regardless(command_line()), sha256_of(student_path))
-    mine = [row for row in rows if (regardless(row["command"]), row.get("parent_sha256")) == origin]
-    shipped = folder / "quantized.onnx"
-    is_there = shipped.is_file() and sha256_of(shipped) in {row["sha256"] for row in mine}
-    checkpoints = [folder / "pruned.pt", *(folder / f"{structured_name(removed)}.pt" for removed in structured)]
-    try:
-        are_there = all(path.is_file() and load_checkpoint(path).parent_sha256 == origin[1] for path in checkpoints)
-    except UserError:  # a damaged one is made again
-        are_there = False
-    return mine if is_there and are_there else []
-
-
-def regardless(command: str) -> str:
-    """A command without what only says how to begin."""
-    return command.replace(" --resume", "").replace(" --fresh", "")
 
 
 def structured_name(removed: float) -> str:

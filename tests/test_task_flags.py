@@ -1,6 +1,7 @@
 """The flags that name a task: the same in every stage, and a later stage parts the clips as training did."""
 
 import argparse
+import subprocess
 import sys
 
 import pytest
@@ -128,3 +129,12 @@ def test_naming_the_words_reads_no_sound(tmp_path, monkeypatch):
     assert task.labels == ("left", "right", "reject")
     with pytest.raises(UserError, match="not a sound file"):
         _ = task.data
+
+
+def test_only_the_chosen_task_is_imported():
+    check = (
+        "import sys, dwindle.task\n"
+        "sys.exit(', '.join(m for m in sys.modules if m.startswith('dwindle.tasks.speech.words')) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

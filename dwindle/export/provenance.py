@@ -1,10 +1,11 @@
 """What was made from what: files of different networks must not stand side by side as one model's."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dwindle.checkpoint import load_checkpoint
+from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.errors import UserError
 from dwindle.export.onnx_file import metadata_of, read_onnx
 from dwindle.files import sha256_of
@@ -44,3 +45,24 @@ def files_of_another(checkpoint: dict[str, Any], report: Path) -> set[str]:
         return {name for name in names if Path(name).name == name}  # and nothing that lies elsewhere
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return set()
+
+
+def made_before(
+    rows: list[dict[str, Any]], folder: Path, student_path: Path, checkpoints: Iterable[str]
+) -> list[dict[str, Any]]:
+    """The rows that this very command has recorded, as long as all that it left is still there."""
+    origin = (regardless(command_line()), sha256_of(student_path))
+    mine = [row for row in rows if (regardless(row["command"]), row.get("parent_sha256")) == origin]
+    shipped = folder / "quantized.onnx"
+    is_there = shipped.is_file() and sha256_of(shipped) in {row["sha256"] for row in mine}
+    paths = [folder / f"{name}.pt" for name in checkpoints]
+    try:
+        are_there = all(path.is_file() and load_checkpoint(path).parent_sha256 == origin[1] for path in paths)
+    except UserError:  # a damaged one is made again
+        are_there = False
+    return mine if is_there and are_there else []
+
+
+def regardless(command: str) -> str:
+    """A command without what only says how to begin."""
+    return command.replace(" --resume", "").replace(" --fresh", "")
