@@ -140,7 +140,7 @@ def test_what_an_earlier_run_left_is_trusted_only_while_it_is_whole(finished, tm
     monkeypatch.setattr(prune_and_quantize, "command_line", lambda: finished[1][0]["command"])
 
     def made_before() -> list[dict]:
-        return prune_and_quantize.made_before(finished[1], folder, folder / "student.pt", [0.3])
+        return prune_and_quantize.made_before(finished[1], folder, folder / "student.pt", ["pruned", "structured_30"])
 
     assert made_before() == finished[1]
     monkeypatch.setattr(prune_and_quantize, "command_line", lambda: finished[1][0]["command"] + " --resume")
