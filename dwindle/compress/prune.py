@@ -39,6 +39,8 @@ class MagnitudePruner:
                 f"already {100 * found:.0f}% of this model's weights are zero: prune the one before pruning"
             )
         for layer, name in self.matrices:
+            weight = getattr(layer, name)
+            weight.data = weight.data.contiguous()  # torch's pruning cannot look at channels last as one long row
             prune.identity(layer, name)
         make_copyable(model)
 

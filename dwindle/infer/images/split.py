@@ -8,6 +8,7 @@ from dwindle.infer.images.regions import Box
 
 WIDE = 1.05  # times its height: only wider patches may be several digits
 NARROWEST, WIDEST = 0.25, 1.15  # a piece's width, times its height
+LEAST_PIECE = 0.5  # of the height: a lower piece is no digit
 MOST_CUTS = 12  # places to cut that are tried
 SURE = 0.9  # a whole that is read so surely is not cut, unless no digit is as wide
 TOO_WIDE = 1.9  # times its height: wider than any digit
@@ -56,11 +57,9 @@ def _in_pieces(patch: np.ndarray, box: Box, network: DigitNetwork) -> list[list[
         for stop in cuts[index + 1 :]
         if NARROWEST <= (stop - start) / box.height <= WIDEST
     ]
-    parts = {}
-    for span in spans:
-        read = read_pieces(patch, [span], network)
-        if read and read[0][0].height >= 0.5 * box.height:
-            parts[span] = read[0]
+    inside = {span: box_of_ink(patch[:, slice(*span)], span[0]) for span in spans}
+    spans = [span for span, ink in inside.items() if ink is not None and ink.height >= LEAST_PIECE * box.height]
+    parts = dict(zip(spans, read_pieces(patch, spans, network), strict=True))
     best: dict[int, list[Part]] = {box.left: []}  # up to each cut; the least confidence counts
     for stop in cuts[1:]:
         ways = [[*best[start], part] for (start, end), part in parts.items() if end == stop and start in best]
