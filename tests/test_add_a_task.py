@@ -56,6 +56,7 @@ def test_the_page_shows_every_script_once():
 
 
 @pytest.mark.slow(seconds=60)
+@pytest.mark.timeout(900)  # on a busy machine; a minute on a quiet one
 def test_one_folder_and_one_line_go_through_all_five_scripts(clone):
     said = {}
     for command in COMMANDS:
