@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from bench.short_training import answers, train_briefly
 from dwindle.checkpoint import command_line, load_checkpoint
-from dwindle.cli import FlagParser, positive_int
+from dwindle.cli import FlagParser, pathname, positive_int
 from dwindle.errors import run
 from dwindle.files import write_json
 from dwindle.task import open_task, options_of
@@ -127,9 +127,9 @@ def mean_and_interval(values: list[float]) -> dict[str, Any]:
 def parse_arguments() -> argparse.Namespace:
     parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", help="default: $DWINDLE_DATA, else data/")
-    parser.add_argument("--teacher", type=Path, default=Path("artifacts/handwritten_digits/teacher.pt"))
+    parser.add_argument("--teacher", type=pathname, default=Path("artifacts/handwritten_digits/teacher.pt"))
     parser.add_argument("--draws", type=positive_int, default=10)
-    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="where the table goes")
+    parser.add_argument("--json", type=pathname, required=True, metavar="FILE", help="where the table goes")
     return parser.parse_args()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from bench.browser import browser, served
-from dwindle.cli import positive_int
+from dwindle.cli import pathname, positive_int
 from dwindle.errors import UserError, run
 from dwindle.files import write_json
 from dwindle.machine import processor
@@ -67,7 +67,7 @@ def in_the_browser(chromium, url: str) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=positive_int, default=7, help="of each, in turn")
-    parser.add_argument("--output", type=Path, default=ROOT / "logs" / "page.json")
+    parser.add_argument("--output", type=pathname, default=ROOT / "logs" / "page.json")
     arguments = parser.parse_args()
     if not (DIST / "index.html").is_file():
         raise UserError("web/dist holds no page: make web-build")

@@ -20,7 +20,7 @@ import aiohttp
 import numpy as np
 import soundfile
 
-from dwindle.cli import positive_int
+from dwindle.cli import pathname, positive_int
 from dwindle.errors import UserError, run
 from dwindle.files import write_json
 from dwindle.infer.speech.listener import RealTimeInference
@@ -133,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=positive_int, default=100)
     parser.add_argument("--seconds", type=positive_int, default=30, help="of sound in each")
-    parser.add_argument("--output", type=Path, default=ROOT / "logs" / "serve_load.json")
+    parser.add_argument("--output", type=pathname, default=ROOT / "logs" / "serve_load.json")
     arguments = parser.parse_args()
     result = measured(arguments.streams, arguments.seconds)
     write_json(arguments.output, result)

@@ -89,10 +89,11 @@ def test_what_a_vocabulary_is_told_from_takes_no_more_time_than_the_vocabulary(t
     assert thinned(range(10), 4) == [0, 2, 5, 7]
     assert thinned("abc", 4) == ["a", "b", "c"]
     folder = write_words(tmp_path / "mine", "a", "b", count=40)
-    for name in ("negatives/speech_commands/bird", "negatives/wake_words/hey", "noise/esc10"):
-        write_words(tmp_path / "data" / name, "x", count=120)
+    for name in ("negatives/speech_commands", "negatives/wake_words", "noise/esc10"):
+        write_words(tmp_path / "data" / name, "x", count=120, seconds=2)
     task = open_task("own_words", options_of("own_words", data_dir=tmp_path / "data", words_dir=folder))
     heard = Counter(clip.corpus for clip in task.data.training.clips)
-    assert heard == {"own_words": 64, "other_words": 32, "wake_words": 32, "noise": 32, "hiss": HISSES}
+    assert heard["own_words"] > 60
+    assert heard["other_words"] == heard["wake_words"] == heard["noise"] == 32
     assert len(task.training_batches(1)) == heard.total()  # none of them is heard twice
     assert len(task.data.noises) > 32  # all are added to words
