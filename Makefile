@@ -1,14 +1,20 @@
 # Dwindle's commands: `make help` lists them.
-# Settings, on the command line: PYTHON=python3.12   DATA=path/to/data   PYTEST_FLAGS="-k voices"
+# Settings, on the command line: PYTHON=python3.12   DATA=path/to/data   PYTEST_FLAGS="-k voices"   PROCESSES=1   PORT=8000
 
 PYTHON ?= python3
 DATA ?= $(DWINDLE_DATA)
 PYTEST_FLAGS ?=
+PORT ?= 8000
+WEB_DIST ?= web/dist
 
 FULL := .venv/bin/python
 LIGHT := .venv-demo/bin/python
 CORES := $(shell getconf _NPROCESSORS_ONLN)
-TRAIN := $(FULL) -m dwindle.launch train_distill.py
+# a process for each core, of which a batch of 128 is shared evenly, trains half as fast again as as many threads
+PROCESSES ?= $(shell n=1; while [ $$n -lt 8 ] && [ $$((2 * n)) -le $(CORES) ]; do n=$$((2 * n)); done; echo $$n)
+LAUNCH := OMP_NUM_THREADS=1 $(FULL) -m torch.distributed.run --standalone --nproc_per_node $(PROCESSES)
+TRAIN := $(LAUNCH) train_distill.py
+PRUNE := $(LAUNCH) prune_and_quantize.py
 ifneq ($(DATA),)
 export DWINDLE_DATA := $(DATA)
 endif
@@ -21,12 +27,12 @@ ALONE := --alpha 0 --epochs 18 --patience 0
 DISTILLED := --temperature 4.0 --alpha 0.7 --patience 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pipeline release report samples clean
+.PHONY: help demo test pipeline release report samples web web-build clean
 .SILENT:
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	sed -n 's/^\([a-z]*\):.*##\(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	sed -n 's/^\([a-z-]*\):.*##\(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 demo: artifacts/model_int8.onnx .venv-demo/installed  ## hear digits in the recordings of samples/ (light install, no torch)
 	$(LIGHT) infer.py samples/
@@ -43,7 +49,7 @@ test: .venv/installed  ## install everything, check the style, run every test (q
 
 pipeline: .venv/installed  ## every stage in order, small settings, from whatever data there is
 	$(TRAIN) --epochs 10 --temperature 4.0 --alpha 0.7
-	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --steps 4
+	$(PRUNE) --target_sparsity 0.4 --steps 4
 	$(FULL) export_models.py --output_dir artifacts --benchmark
 	$(FULL) infer.py samples/
 
@@ -54,11 +60,11 @@ release: .venv/installed  ## the full recipe, from data to artifacts/; hours, an
 	    --start_from $(BEST_IN_STREAMS) --output_dir artifacts/first --resume
 	$(TRAIN) $(DISTILLED) --teacher $(TEACHERS) --epochs 20 --lr 0.0012 \
 	    --start_from artifacts/first/student.pt --resume
-	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
+	$(PRUNE) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
 	    --one_shot --sweep --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
 	$(TRAIN) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
 	    --output_dir artifacts/width-24 --resume
-	$(FULL) prune_and_quantize.py --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
+	$(PRUNE) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
 	    --teacher artifacts/student.pt --output_dir artifacts/width-24 --resume
 	$(FULL) export_models.py --output_dir artifacts --benchmark --pt2
 	$(FULL) -m bench.streaming --output logs/streaming.json
@@ -73,8 +79,15 @@ report: .venv/installed  ## draw the figures and the README's table from artifac
 samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
 	$(FULL) -m samples.make_samples
 
-clean:  ## remove both virtual environments and every cache; data, artifacts and logs stay
-	rm -rf .venv .venv-demo .pytest_cache .ruff_cache .hypothesis
+web: web-build  ## the page: build it, serve it on this computer, open it (speak, draw, write, compare; Ctrl-C ends it)
+	(sleep 1; $(PYTHON) -m webbrowser http://127.0.0.1:$(PORT)/ >/dev/null) & \
+	    exec $(PYTHON) -m http.server --bind 127.0.0.1 --directory $(WEB_DIST) $(PORT)
+
+web-build: web/node_modules/installed  ## write the page to web/dist, for any file server (needs Node.js and npm)
+	cd web && npx --no-install tsc --noEmit && node build.mjs $(abspath $(WEB_DIST))
+
+clean:  ## remove both virtual environments, the built page and every cache; data, artifacts and logs stay
+	rm -rf .venv .venv-demo web/node_modules web/dist .pytest_cache .ruff_cache .hypothesis
 	find dwindle bench notebooks samples tests -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf __pycache__
 
@@ -99,4 +112,10 @@ endef
 	$(new_venv)
 	$(LIGHT) -m pip install --quiet --disable-pip-version-check --no-compile -r $<
 	find $(@D) -name __pycache__ -exec rm -r {} +
+	touch $@
+
+# without the packages' own install scripts: none of them is needed
+web/node_modules/installed: web/package.json web/package-lock.json
+	command -v npm >/dev/null || { echo 'make: npm is not there: apt-get install nodejs npm' >&2; exit 1; }
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.cli import nonempty
-from dwindle.engine import Engine, executorch_engine, onnx_engine, torch_engine
+from dwindle.engine import Engine, executorch_engine, onnx_engine, state_of, torch_engine, with_empty_state
 from dwindle.errors import UserError, describe_os_error, imported, run, sigterm_as_interruption
 from dwindle.export.benchmark import memory_and_loading, time_engines
 from dwindle.export.formats import (
@@ -86,7 +86,7 @@ def main() -> None:
         if arguments.benchmark:
             shipped = {VERSIONS[name]: export.folder / name for name in export.files if name in VERSIONS}
             report["latency"] = time_engines(task, model, shipped, task.trial_inputs(1)["real"])
-            report["processes"] = memory_and_loading(model, shipped, task.example_inputs())
+            report["processes"] = memory_and_loading(model, shipped, export.example)
         write_json(export.folder / "export_results.json", report)
         if (folder / "results.json").is_file():
             shutil.copy(folder / "results.json", export.folder)
@@ -109,7 +109,9 @@ class Export:
     def __init__(self, task: Task, model: nn.Module, folder: Path, origin: dict[str, str], corpora: list[str]) -> None:
         self.task, self.folder, self.origin, self.corpora = task, folder, origin, corpora
         self.model = task.exported(model).eval()
-        self.example, self.trials = task.example_inputs(), task.trial_inputs(TRIALS)
+        self.state = state_of(self.model)
+        self.example = with_empty_state(task.example_inputs(), self.state)
+        self.trials = task.trial_inputs(TRIALS)
         self.eager = torch_engine(self.model, task.inputs, task.outputs)
         self.metadata = task.metadata(self.eager, corpora) | origin
         self.files: dict[str, dict[str, Any]] = {}
@@ -118,7 +120,8 @@ class Export:
     def torchscript(self) -> None:
         path = self.folder / "model_ts.pt"
         to_torchscript(self.model, self.example, path, self.metadata)
-        engine = torch_engine(load_torchscript(path, [])[0], self.task.inputs, self.task.outputs)
+        script, _ = load_torchscript(path, [])
+        engine = torch_engine(script, self.task.inputs, self.task.outputs, state=self.state)
         self._accept(path, engine, check_float, {"extra_files": self.metadata})
         self._score(path, engine)
 
@@ -148,7 +151,9 @@ class Export:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch reads from bytes that cannot be written to, and says so
             program = torch.export.load(path).module()
-        self._accept(path, torch_engine(program, self.task.inputs, self.task.outputs), check_float, {})
+        self._accept(
+            path, torch_engine(program, self.task.inputs, self.task.outputs, state=self.state), check_float, {}
+        )
 
     def executorch(self) -> None:
         path = self.folder / "model.pte"

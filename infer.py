@@ -2,6 +2,7 @@
 
 python infer.py clip.wav folder/                               spoken digits, in files
 python infer.py --mic                                          live; Ctrl-C ends it
+python infer.py --serve                                        for programs on this computer: HTTP and WebSocket
 python infer.py --task handwritten_digits picture.png          digits in pictures
 python infer.py --task sentiment "a gripping film"             how a text feels
 python infer.py --task language_model --prompt "ROMEO:"        goes on writing
@@ -16,7 +17,6 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from dwindle import __version__
 from dwindle.cli import FlagParser, nonempty, positive_int
 from dwindle.errors import run
 from dwindle.infer.model_file import DEFAULT_TASK, SENSES, released_model, sense_of
@@ -47,7 +47,6 @@ def parser_of_all(**how) -> FlagParser:
     common.add_argument("--model", type=nonempty, metavar="FILE", help="an exported ONNX file instead")
     common.add_argument("--json", action="store_true", help="one JSON object per answer, for a program to read")
     common.add_argument("--threads", type=positive_int, default=1, help="of the network, per process (default 1)")
-    common.add_argument("--version", action="version", version=f"dwindle {__version__}")
     return parser
 
 

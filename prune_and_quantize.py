@@ -4,6 +4,7 @@
 
 Takes artifacts/student.pt; writes artifacts/pruned.pt, artifacts/quantized.onnx (the version that should ship), every
 other version under artifacts/versions/, and a row for each in artifacts/results.json. --resume goes on after a stop.
+Under `torchrun` or `accelerate launch` several processes share the fine-tuning, and the first does all the rest.
 """
 
 import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
@@ -16,30 +17,30 @@ import json
 import sys
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
-from dwindle.cli import nonempty, partial_share, positive_float, positive_int, share
+from dwindle.cli import nonempty, partial_share, positive_float, positive_int, share, whole_number
 from dwindle.compress.compare import Measured, Version, chosen, largest_loss, measured, table
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
 from dwindle.compress.prune_channels import prune_channels
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
 from dwindle.compress.quantize_embeddings import BITS, with_small_tables
+from dwindle.compress.quantize_groups import with_int4_weights
 from dwindle.compress.quantize_static import checked_calibration, quantized_static
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
 from dwindle.compress.workshop import Workshop
 from dwindle.engine import onnx_engine
-from dwindle.errors import UsageError, UserError, run
+from dwindle.errors import UserError, run
 from dwindle.export.measure import file_size
 from dwindle.export.onnx_file import read_onnx, write_onnx
 from dwindle.files import sha256_of
 from dwindle.results import load_or_begin, record
 from dwindle.stage import StageParser
 from dwindle.task import Task, open_task
+from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
 
 __all__ = ["MagnitudePruner", "QuantizedModel", "main"]
@@ -49,26 +50,27 @@ def main() -> None:
     arguments = parse_arguments()
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
         rows = shrink(arguments)
-    if arguments.json:
+    if arguments.json and rows:
         print(json.dumps(rows, indent=1))
 
 
 def shrink(arguments: argparse.Namespace) -> list[dict]:
-    """The whole stage; returns the rows that it recorded."""
+    """The whole stage; returns the rows that it recorded. Only the main process has any, and tells or writes things."""
+    accelerator = start_accelerator(arguments.device, arguments.batch_size)
     folder = Path(arguments.output_dir)
     student_path = Path(arguments.student or folder / "student.pt")
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
     rows = load_or_begin(folder / "results.json", arguments.task)["rows"]  # before the work, not after
     if arguments.resume and (done := made_before(rows, folder, student_path, arguments.structured)):
-        print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
-        return done
+        accelerator.print(f"{folder / 'quantized.onnx'} is already made by this command", flush=True)
+        return done if accelerator.is_main_process else []
     teachers = teachers_of(arguments, student, student_path)
     task = open_task(arguments.task, arguments, student)
     for path in teachers:
         task.may_learn_from(load_checkpoint(path, student.task), path)
     network = task.restored(student, student_path)
     checked_calibration(task.calibration_inputs())
-    workshop = open_workshop(arguments, task, network, folder, student.seed, teachers)
+    workshop = open_workshop(arguments, accelerator, task, network, folder, student.seed, teachers)
 
     stage = "distilled" if student.stage == "distilled" else "student"
     floating = workshop.finished("student", stage, network, "float")
@@ -77,6 +79,8 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     corpora = sorted({*student.corpora, *task.corpora}.union(*taught))  # its training, and what it is tuned on here
 
     def save(version: Version, file: str, build_arguments: dict) -> None:
+        if not workshop.is_main_process:
+            return
         Checkpoint(
             task=task.name,
             labels=student.labels,
@@ -104,20 +108,26 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         name = structured_name(removed)
         cut, smaller = prune_channels(network, student.arguments, removed, workshop, name, arguments.structured_epochs)
         save(cut, f"{name}.pt", smaller)
-        versions += [cut, with_int8_weights(with_small_tables(cut, workshop), workshop)]
+        versions.append(cut)
+    rounded = [quantized_aware(pruned, workshop, arguments.qat_epochs)] if arguments.qat_epochs else []
+    if not workshop.is_main_process:  # training is over
+        return []
 
+    cuts = [version for version in versions if version.stage == "structured"]
+    for cut in cuts:
+        versions.insert(versions.index(cut) + 1, with_int8_weights(with_small_tables(cut, workshop), workshop))
     small = with_small_tables(pruned, workshop)
     quantised = [
         quantized_static(small, workshop),
         quantized_static(small, workshop, signed=True),
-        quantized_aware(pruned, workshop, arguments.qat_epochs),
+        *rounded,
         with_int8_weights(small, workshop),
     ]
+    if arguments.int4:
+        quantised.append(with_int4_weights(small, workshop))
     dynamic = quantized_dynamic(small, workshop)
-    if file_size(dynamic.onnx_path).bytes < file_size(small.onnx_path).bytes:  # there was something to convert
-        quantised.append(dynamic)
-    else:
-        versions.append(dynamic)
+    converts = file_size(dynamic.onnx_path).bytes < file_size(small.onnx_path).bytes
+    (quantised if converts else versions).append(dynamic)
     versions += [with_float16_weights(pruned, workshop), *([small] if small is not pruned else []), *quantised]
     return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
 
@@ -196,14 +206,18 @@ def teachers_of(arguments: argparse.Namespace, student: Checkpoint, student_path
 
 
 def open_workshop(
-    arguments: argparse.Namespace, task: Task, student: nn.Module, folder: Path, seed: int, teachers: list[Path]
+    arguments: argparse.Namespace,
+    accelerator: Accelerator,
+    task: Task,
+    student: nn.Module,
+    folder: Path,
+    seed: int,
+    teachers: list[Path],
 ) -> Workshop:
     """The task's data, its teachers, and a folder for all versions."""
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
     networks = [task.restored(load_checkpoint(path, task.name), path) for path in teachers]
     helped = f"with the help of {', '.join(map(str, teachers))}" if teachers else "without a teacher"
-    print(f"fine-tuning {helped}", flush=True)
+    accelerator.print(f"fine-tuning {helped}", flush=True)
 
     workshop = Workshop(
         task=task,
@@ -211,9 +225,7 @@ def open_workshop(
         loss=KnowledgeDistillationLoss(arguments.temperature, arguments.alpha),
         teacher=Ensemble(networks) if networks else None,
         parent=copy.deepcopy(student) if networks else None,
-        accelerator=Accelerator(
-            cpu=arguments.device != "cuda", dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True)
-        ),
+        accelerator=accelerator,
         batch_size=arguments.batch_size,
         learning_rate=arguments.lr,
         seed=seed,
@@ -221,8 +233,9 @@ def open_workshop(
         table_bits=arguments.table_bits,
     )
     workshop.folder.mkdir(parents=True, exist_ok=True)
-    if not arguments.resume:
+    if not arguments.resume and workshop.is_main_process:
         workshop.forget_everything()
+    accelerator.wait_for_everyone()  # before anybody looks for what there is to go on from
     return workshop
 
 
@@ -251,10 +264,9 @@ def parse_arguments() -> argparse.Namespace:
         "--structured", type=partial_share, nargs="*", default=[], metavar="SHARE", help="channels to remove"
     )
     how.add_argument("--structured_epochs", type=positive_int, help="after the removal (as many as zeroing has in all)")
-    how.add_argument(
-        "--table_bits", type=int, choices=BITS, default=8, help="for a row of a table of words or characters (8)"
-    )
-    how.add_argument("--qat_epochs", type=positive_int, default=4, help="of training with rounding in place")
+    how.add_argument("--qat_epochs", type=whole_number, default=4, help="of training with rounding in place; 0: none")
+    how.add_argument("--int4", action="store_true", help="also store the weights in 4 bits, in groups")
+    how.add_argument("--table_bits", type=int, choices=BITS, help="store the rows of a table of words in so few bits")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")
     how.add_argument("--lr", type=positive_float, default=2.5e-4, help="highest rate of each fine-tuning")

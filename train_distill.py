@@ -3,8 +3,8 @@
     python train_distill.py --epochs 100 --temperature 4.0 --alpha 0.7
 
 Writes artifacts/teacher.pt and artifacts/student.pt, and every epoch as a line of JSON under logs/.
-Stopped at any moment, the same command with --resume goes on. `accelerate launch train_distill.py …` is the same
-script on several processes or machines.
+Stopped at any moment, the same command with --resume goes on. `torchrun` and `accelerate launch` start it as several
+processes, on one machine or more; `make` takes one for each core.
 """
 
 import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is imported is one line
@@ -16,17 +16,17 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch import nn
 
 from dwindle.checkpoint import Checkpoint, load_checkpoint, load_safely
 from dwindle.cli import channels, nonempty, positive_float, positive_int, share, whole_number
-from dwindle.errors import UsageError, UserError, run
+from dwindle.errors import UserError, run
 from dwindle.export.measure import multiply_adds, nonzeros, parameters
 from dwindle.files import sha256_of
 from dwindle.results import load_or_begin, record
 from dwindle.stage import StageParser
 from dwindle.task import Task, open_task
+from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
 from dwindle.train.recipe import Recipe
 from dwindle.train.trainer import Trainer
@@ -37,7 +37,8 @@ __all__ = ["KnowledgeDistillationLoss", "main"]
 def main() -> None:
     arguments = parse_arguments()
     loss = KnowledgeDistillationLoss(arguments.temperature, arguments.alpha)
-    accelerator = start_accelerator(arguments)
+    tensorboard_dir = Path(arguments.log_dir) if arguments.tensorboard else None
+    accelerator = start_accelerator(arguments.device, arguments.batch_size, arguments.precision, tensorboard_dir)
     for folder in (Path(arguments.output_dir), Path(arguments.log_dir)):
         folder.mkdir(parents=True, exist_ok=True)  # now, not after an hour of training
     load_or_begin(Path(arguments.output_dir) / "results.json", arguments.task)  # likewise
@@ -188,33 +189,8 @@ def recipe_of(arguments: argparse.Namespace, role: str) -> Recipe:
         patience=arguments.patience,
         stop_accuracy=arguments.stop_accuracy,
         seed=arguments.seed,
+        optimizer=arguments.optimizer,
     )
-
-
-def start_accelerator(arguments: argparse.Namespace) -> Accelerator:
-    """One process or many, on the device and in the precision that was asked for."""
-    if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: no GPU can be used here: take --device cpu")
-    on_cpu = arguments.device == "cpu" or (arguments.device == "auto" and not torch.cuda.is_available())
-    if on_cpu and arguments.precision == "fp16":
-        raise UsageError("--precision fp16 needs a GPU: on a CPU take fp32 or bf16")
-    accelerator = Accelerator(
-        cpu=on_cpu,
-        mixed_precision="no" if arguments.precision == "fp32" else arguments.precision,
-        # the batch size is that of all processes together, so that more processes change speed and nothing else
-        dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
-        # a step runs the model twice, and sending the buffers round in between would spoil the gradient
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-        log_with="tensorboard" if arguments.tensorboard else None,
-        project_dir=arguments.log_dir,
-    )
-    if arguments.batch_size % accelerator.num_processes:
-        raise UsageError(
-            f"--batch_size {arguments.batch_size} cannot be shared evenly by {accelerator.num_processes} processes: "
-            "give one that can, or another number of --processes"
-        )
-    accelerator.init_trackers("tensorboard")  # the folder under --log_dir
-    return accelerator
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -235,6 +211,7 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument("--start_from", metavar="FILE", help="begin with this student's layers, whatever words it knows")
     how.add_argument("--batch_size", type=positive_int, default=128)
     how.add_argument("--lr", type=positive_float, default=4e-3, help="highest rate, after warm-up; teachers get half")
+    how.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for Transformers")
     how.add_argument("--evaluate_every", type=whole_number, default=0, metavar="STEPS", help="default: each epoch")
     how.add_argument("--patience", type=whole_number, default=15, help="stop after so many epochs without gain; 0: no")
     how.add_argument(

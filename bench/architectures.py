@@ -1,6 +1,6 @@
 """Which network is best for its size and time: candidates trained alike, judged on voices that they never heard.
 
-    python -m dwindle.launch bench/architectures.py --epochs 12
+    torchrun --standalone --nproc_per_node 2 bench/architectures.py --epochs 12
 
 Accuracy is that of the validation speakers; latency is ONNX Runtime's, one clip on one thread.
 """
@@ -17,8 +17,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import onnxruntime
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from dwindle.cli import FlagParser
@@ -27,8 +25,11 @@ from dwindle.infer.speech import WINDOW_SAMPLES
 from dwindle.task import open_task, options_of
 from dwindle.tasks.speech.front_end import MEL_BANDS, LogMel
 from dwindle.tasks.speech.network import SpeechNet, normalised
+from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import KnowledgeDistillationLoss
 from dwindle.train.trainer import Recipe, Trainer
+
+BATCH_SIZE = 128  # of all processes together
 
 
 class Excited(nn.Module):
@@ -167,16 +168,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
     parser.add_argument("--output", type=Path, default=Path("logs/architectures.jsonl"))
     arguments = parser.parse_args()
-    accelerator = Accelerator(
-        cpu=True,
-        dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
+    accelerator = start_accelerator("cpu", BATCH_SIZE)
     task = open_task("spoken_digits", options_of("spoken_digits", data_dir=arguments.data_dir))
     for name in arguments.only:
         torch.manual_seed(0)
         network = CANDIDATES[name](len(task.labels)).to(memory_format=torch.channels_last)
-        recipe = Recipe(arguments.epochs, learning_rate=4e-3)
+        recipe = Recipe(arguments.epochs, BATCH_SIZE, learning_rate=4e-3)
         trainer = Trainer(task, network, recipe, KnowledgeDistillationLoss(), accelerator, name=name)
         started = time.monotonic()
         trainer.train()

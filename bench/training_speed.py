@@ -20,8 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch import nn
 
 from bench.plain_loop import plain_epoch
@@ -30,6 +28,7 @@ from dwindle.cli import FlagParser
 from dwindle.errors import UserError
 from dwindle.task import Batch, Judged, open_task, options_of
 from dwindle.tasks.speech.words import SpokenWords
+from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import KnowledgeDistillationLoss
 from dwindle.train.trainer import Recipe, Trainer
 
@@ -144,11 +143,7 @@ def leave_out_strings(task: SpokenWords) -> None:
 
 def dwindle_epoch(task: SpokenWords, batch_size: int, watch: Stopwatch) -> tuple[int, float]:
     """An epoch of the real Trainer, its parts under the stopwatch; returns the clips of this process and the time."""
-    accelerator = Accelerator(
-        cpu=True,
-        dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
-        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-    )
+    accelerator = start_accelerator("cpu", batch_size)
     model, _ = task.build("student")
     task._batch = watch.timed("data", task._batch)
     task.augment = watch.timed("augmentation", task.augment)

@@ -1,5 +1,6 @@
 """Checkpoints: what one stage hands to the next, written whole, describing itself, never able to run code."""
 
+import hashlib
 import io
 import os
 import shlex
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dwindle.errors import UserError
 from dwindle.files import sha256_of, written_whole
@@ -94,3 +95,12 @@ def load_safely(path: str | os.PathLike) -> Any:
         raise
     except Exception as error:  # a stranger's bytes can make the parser fail in any way
         raise UserError(f"{path}: damaged, or not a checkpoint of this project") from error
+
+
+def fingerprint(network: nn.Module) -> str:
+    """The same for the same weights, and for no others."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]

@@ -2,16 +2,25 @@
 
 import argparse
 import math
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from dwindle import __version__
 from dwindle.errors import UsageError
 
 LARGEST_WHOLE = 2**31 - 1  # more does not fit where seeds and counts go
+HIGHEST_PORT = 65_535
 MOST_CHANNELS = 1024
 
 
 class FlagParser(argparse.ArgumentParser):
-    """Refuses a command line as everything else is refused: in one line, where argparse would print all flags first."""
+    """Refuses a command line as everything else is refused: in one line, where argparse would print all flags first.
+
+    Every command says its --version.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.add_argument("--version", action="version", version=f"dwindle {__version__}")
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (--help lists what there is)")
@@ -20,6 +29,13 @@ class FlagParser(argparse.ArgumentParser):
 def positive_int(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= LARGEST_WHOLE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def port_number(text: str) -> int:
+    """Of TCP; 0 lets the system choose."""
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {HIGHEST_PORT}")
     return int(text)
 
 
@@ -47,6 +63,13 @@ def positive_float(text: str) -> float:
     value = _number(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def nonnegative_float(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0")
     return value
 
 

@@ -13,18 +13,25 @@ if TYPE_CHECKING:
     import onnxruntime
 
 Tensors = dict[str, Tensor]
+Shapes = Mapping[str, tuple[int, ...]]  # of each input that is a state, for one example
 Engine = Callable[[Mapping[str, Tensor]], Tensors]
 
 
 def torch_engine(
-    model: nn.Module, inputs: Iterable[str], outputs: Iterable[str], device: torch.device | str = "cpu"
+    model: nn.Module,
+    inputs: Iterable[str],
+    outputs: Iterable[str],
+    device: torch.device | str = "cpu",
+    state: Shapes | None = None,  # the model's own unless given: a traced one has lost it
 ) -> Engine:
     """Any torch module in evaluation mode, TorchScript and exported programs included; tensors in this order."""
     inputs, outputs = tuple(inputs), tuple(outputs)
+    state = state_of(model) if state is None else state
 
     def run(feed: Mapping[str, Tensor]) -> Tensors:
         with torch.inference_mode():
-            given = model(*(feed[name].to(device) for name in inputs))
+            whole = with_empty_state(feed, state)
+            given = model(*(whole[name].to(device) for name in inputs))
         given = given if isinstance(given, tuple | list) else (given,)
         answers = {name: tensor.cpu() for name, tensor in zip(outputs, given, strict=True)}
         return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in answers.items()}
@@ -37,12 +44,28 @@ def onnx_engine(model: "str | Path | bytes | onnxruntime.InferenceSession", thre
     session = open_session(model, threads) if isinstance(model, str | Path | bytes) else model
     inputs = [node.name for node in session.get_inputs()]
     outputs = [node.name for node in session.get_outputs()]
+    state = state_of(session)
 
     def run(feed: Mapping[str, Tensor]) -> Tensors:
-        given = session.run(outputs, {name: feed[name].contiguous().numpy() for name in inputs})
+        whole = with_empty_state(feed, state)
+        given = session.run(outputs, {name: whole[name].contiguous().numpy() for name in inputs})
         return {name: torch.from_numpy(array) for name, array in zip(outputs, given, strict=True)}
 
     return run
+
+
+def state_of(model: "nn.Module | onnxruntime.InferenceSession") -> Shapes:
+    """What a model remembers between calls: a module's own `state`; of a file, float inputs of fixed shape."""
+    if isinstance(model, nn.Module):
+        return getattr(model, "state", {})
+    shapes = {node.name: tuple(node.shape[1:]) for node in model.get_inputs() if node.type == "tensor(float)"}
+    return {name: shape for name, shape in shapes.items() if shape and all(isinstance(size, int) for size in shape)}
+
+
+def with_empty_state(feed: Mapping[str, Tensor], state: Shapes) -> Tensors:
+    """Inputs that were not given are a state in which nothing has been seen yet: zeros. They come last."""
+    batch = len(next(iter(feed.values())))
+    return {**feed, **{name: torch.zeros(batch, *shape) for name, shape in state.items() if name not in feed}}
 
 
 def executorch_engine(path: str | Path, inputs: Iterable[str], outputs: Iterable[str]) -> Engine:

@@ -5,6 +5,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import FrameType, ModuleType, TracebackType
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_SIGNALLED = 128  # plus the number of the signal, as shells report it
+SILENCE_S = 10.0  # in which a launcher on a busy machine stops the other processes, once one has failed
 
 
 class UserError(Exception):
@@ -51,6 +53,7 @@ def run(main: Callable[[], int | None]) -> None:
         code = main() or 0
         sys.stdout.flush()
     except UserError as error:
+        _wait_for_the_first()
         print(f"{program}: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt as interrupted:
@@ -60,9 +63,16 @@ def run(main: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_FAILURE
     except OSError as error:
+        _wait_for_the_first()
         print(f"{program}: {describe_os_error(error)}", file=sys.stderr)
         code = EXIT_FAILURE
     sys.exit(code)
+
+
+def _wait_for_the_first() -> None:
+    """Of several processes that torchrun started, the first says what all have met; what it does not, another says."""
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(SILENCE_S)
 
 
 @contextmanager
@@ -105,10 +115,22 @@ def imported(module: str, remedy: str) -> ModuleType:
         raise UserError(f"{module} cannot be imported ({error}): {remedy}") from error
 
 
+def how_to_install(program: str) -> str:
+    """What brings the packages that a program needs, in a clone or beside an installed wheel."""
+    is_light = Path(program).stem in ("infer", "dwindle-infer")
+    if (Path(__file__).parents[1] / "requirements.txt").is_file():
+        return f"pip install -r requirements{'-runtime' if is_light else ''}.txt"
+    return "pip install dwindle" if is_light else "pip install 'dwindle[train]'"
+
+
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Ctrl-C while a script still imports torch, which takes seconds: one line there too."""
+    """What happens while a script still imports, which takes seconds: Ctrl-C, or a missing package, is one line."""
+    program = Path(sys.argv[0]).name
+    missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else "dwindle"
     if issubclass(kind, KeyboardInterrupt):  # Python then ends itself by the signal, as a shell expects
-        print(f"\n{Path(sys.argv[0]).name}: interrupted", file=sys.stderr)
+        print(f"\n{program}: interrupted", file=sys.stderr)
+    elif missing.split(".")[0] != "dwindle":
+        print(f"{program}: {missing} is not installed: {how_to_install(program)}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 

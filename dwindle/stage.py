@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from types import ModuleType
 
 from dwindle.cli import FlagParser, nonempty
@@ -12,7 +13,7 @@ class StageParser(FlagParser):
     """A stage's command line: its own flags, and those that the chosen task adds.
 
     The description and the example come from the script's docstring. A task's DEFAULTS take the place of the
-    defaults of the stage's own flags.
+    defaults of the stage's own flags; those under a script's name are for it alone.
     """
 
     def __init__(self, doc: str) -> None:
@@ -30,7 +31,8 @@ class StageParser(FlagParser):
 
     def parse(self) -> argparse.Namespace:
         """The arguments; --output_dir, where there is such a flag, is the task's own folder unless it is named."""
-        own = getattr(self.module, "DEFAULTS", {})
+        every_stage = getattr(self.module, "DEFAULTS", {})
+        own = every_stage | every_stage.get(Path(sys.argv[0]).stem, {})
         self.set_defaults(**{action.dest: own[action.dest] for action in self._actions if action.dest in own})
         arguments = self.parse_args()
         if getattr(arguments, "output_dir", "") is None:

@@ -24,6 +24,8 @@ Axes = dict[str, dict[int, str]]  # by name of an input or output, its axes that
 TASKS = {
     "spoken_digits": "dwindle.tasks.speech.digits",
     "own_words": "dwindle.tasks.speech.own_words",
+    "handwritten_digits": "dwindle.tasks.images.handwritten_digits",
+    "language_model": "dwindle.tasks.text.language_model",
     "sentiment": "dwindle.tasks.text.sentiment",
 }
 DEFAULT_TASK = "spoken_digits"

@@ -21,18 +21,18 @@ hypothesis.settings.register_profile("dwindle", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("dwindle")
 
 
-OPTIONAL = "needs Kokoro"  # 120 MB of a model that no system package brings
-
-
 def pytest_addoption(parser):
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (continuous integration)")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     def expected_s(item) -> float:
         slow = item.get_closest_marker("slow")
         return slow.kwargs.get("seconds", 10) if slow else 0
 
+    if not os.environ.get("DWINDLE_KOKORO"):  # 120 MB of a model that no system package brings
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("kokoro")])
+        items[:] = [item for item in items if not item.get_closest_marker("kokoro")]
     if "PYTEST_XDIST_WORKER" in os.environ:  # each file runs on one core: the longest first, that none waits at the end
         file_s = {path: sum(map(expected_s, group)) for path, group in groupby(items, lambda item: item.path)}
         items.sort(key=lambda item: -file_s[item.path])
@@ -42,8 +42,7 @@ def pytest_collection_modifyitems(items):
 
 def _skip_reports(config) -> list:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []  # workers report to the first process
-    return [report for report in skipped if OPTIONAL not in report.longrepr[2]]
+    return reporter.stats.get("skipped", []) if reporter else []  # one of several workers reports to the first process
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -64,7 +64,7 @@ def epoch(number: int) -> dict:
 def written(folder: Path) -> tuple[Path, Path]:
     """Results and logs as the stages leave them."""
     artifacts, logs = folder / "artifacts", folder / "logs"
-    content = {"format": "dwindle-results-1", "task": "spoken_digits", "rows": rows()}
+    content = {"format": "dwindle-results-2", "task": "spoken_digits", "rows": rows()}
     validate(content)
     write_json(artifacts / "results.json", content)
     engines = [{"engine": name, "threads": 1, "batch_size": 1, "median_ms": ms} for name, ms in TIMES_MS.items()]

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SERVER = multiprocessing.get_context("forkserver")
 HEAVY = ["accelerate", "onnxruntime", "torch._dynamo", "torchaudio.transforms", "torch.export"]
-SERVER.set_forkserver_preload([*HEAVY, "torch.distributed.launcher.api"])
+SERVER.set_forkserver_preload([*HEAVY, "torch.distributed.run"])
 
 
 def run_script(folder: Path, script: str, *arguments: object) -> subprocess.CompletedProcess:

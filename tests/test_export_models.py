@@ -181,7 +181,7 @@ def test_a_disk_that_fills_midway_leaves_the_old_files_and_nothing_else(folder, 
 @pytest.mark.slow
 def test_results_that_cannot_be_added_to_keep_every_old_file(folder, words):
     (folder / "model.onnx").write_text("old")
-    write_json(folder / "results.json", {"format": "dwindle-results-1", "task": "spoken_digits", "rows": []})
+    write_json(folder / "results.json", {"format": "dwindle-results-2", "task": "spoken_digits", "rows": []})
     before = {name: (folder / name).read_bytes() for name in os.listdir(folder)}
     assert failed_in_one_line(export(folder, words, "--float_only"), "holds results of task 'spoken_digits'")
     assert {name: (folder / name).read_bytes() for name in os.listdir(folder)} == before

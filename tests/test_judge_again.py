@@ -27,7 +27,7 @@ def folder(tmp_path):
     checkpoint = Checkpoint(task.name, list(task.labels), "student", "trained", arguments, network.state_dict(), 0)
     row = {"version": "student alone", "stage": "student", "file": "student.pt", "command": "", "parameters": 1}
     row |= {"sha256": checkpoint.save(tmp_path / "student.pt"), "bytes": 7, "scores": {"fsdd_test": NONE_RIGHT}}
-    results = {"format": "dwindle-results-1", "task": task.name, "rows": [row]}
+    results = {"format": "dwindle-results-2", "task": task.name, "rows": [row]}
     (tmp_path / "results.json").write_text(json.dumps(results))
     return tmp_path
 

@@ -1,6 +1,5 @@
 """Kokoro: the draw of its prompts, what it says, what is kept of it, and what training makes of that."""
 
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +22,9 @@ SEVEN = Prompt(WORD, "seven", "sˈɛwən", "", "af_sky", 1.0, "")
 
 @pytest.fixture(scope="module")
 def engine() -> Kokoro:
-    """The real synthesiser; without its files the test is skipped."""
-    folder = model_folder(Path(os.environ.get("DWINDLE_DATA") or "data"))
-    if folder is None:
-        pytest.skip("needs Kokoro: DWINDLE_KOKORO names no folder with its files, nor are they in the data directory")
+    """The real synthesiser, in the folder that $DWINDLE_KOKORO names."""
+    folder = model_folder(Path("data"))
+    assert folder is not None
     return Kokoro(folder)
 
 
@@ -104,6 +102,7 @@ def test_without_its_files_one_line_says_what_gets_them(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow(seconds=15)
+@pytest.mark.kokoro
 def test_it_says_digits_the_same_each_time_faster_and_mixed(engine):
     clip, again = engine.say(SEVEN), engine.say(SEVEN)
     np.testing.assert_array_equal(clip.samples, again.samples)
@@ -117,6 +116,7 @@ def test_it_says_digits_the_same_each_time_faster_and_mixed(engine):
 
 
 @pytest.mark.slow(seconds=10)
+@pytest.mark.kokoro
 def test_texts_are_read_and_take_on_an_accent(engine):
     plain = Prompt(TEXT, "the three of them", "", "", "bm_daniel", 1.0, "")
     assert engine._spelled(plain) != engine._spelled(replace(plain, changes="θt ɹɾ"))

@@ -1,5 +1,6 @@
-"""Several processes that speak with one voice, and fail with one line."""
+"""Under torchrun: several processes that speak with one voice, fail with one line, and shrink a network together."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,10 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
-from script_process import RunningScript
-from tiny_corpus import environment
+from script_process import ROOT, run_script
+from tiny_corpus import QUICK, environment, torchrun, train, write_fsdd
 
-from dwindle import errors, launch
+from dwindle.checkpoint import load_checkpoint
+from dwindle.compress.prune import sparsity
+from dwindle.results import load_results
+from dwindle.task import open_task, options_of
 
 SCRIPT = """
 import os, signal, sys, time
@@ -20,67 +24,92 @@ from dwindle.errors import UserError, run
 rank = int(os.environ["RANK"])
 
 def main():
-    print(f"process {{rank}} of {{os.environ['WORLD_SIZE']}}, {{os.environ['OMP_NUM_THREADS']}} thread")
     {fate}
 
 run(main)
 """
 
 
-def start(folder: Path, fate: str, processes: int) -> subprocess.Popen:
-    (folder / "script.py").write_text(SCRIPT.format(fate=fate))
-    return subprocess.Popen(
-        [sys.executable, "-m", "dwindle.launch", "--processes", str(processes), "script.py"],
-        cwd=folder,
+def complaints(stderr: str) -> list[str]:
+    """The script's own lines; the launcher adds its report."""
+    return [line for line in stderr.splitlines() if line.startswith("script.py: ")]
+
+
+@pytest.mark.parametrize(
+    ("fate", "said"),
+    [
+        ("raise UserError('no flour: buy some')", "script.py: no flour: buy some"),
+        ("raise UserError('no salt') if rank == 1 else time.sleep(60)", "script.py: no salt"),
+    ],
+)
+def test_what_fails_is_said_once(tmp_path, fate, said):
+    (tmp_path / "script.py").write_text(SCRIPT.format(fate=fate))
+    done = run_script(tmp_path, *torchrun(2), tmp_path / "script.py")
+    assert done.returncode == 1
+    assert complaints(done.stderr) == [said]
+
+
+def test_ctrl_c_ends_all_of_them(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT.format(fate="open(f'{os.getpid()}.pid', 'w').close() or time.sleep(60)"))
+    process = subprocess.Popen(
+        [sys.executable, *map(str, torchrun(3)), "script.py"],
+        cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-
-
-@pytest.mark.parametrize(
-    ("fate", "code", "said"),
-    [
-        ("pass", 0, ""),
-        ("raise UserError('no flour: buy some')", 1, "script.py: no flour: buy some\n"),
-        ("raise UserError('no salt') if rank == 1 else time.sleep(60)", 1, "script.py: no salt\n"),
-        ("os.kill(os.getpid(), signal.SIGKILL) if rank == 1 else time.sleep(60)", 137, "killed by signal 9\n"),
-    ],
-)
-def test_the_first_process_speaks_for_all(tmp_path, fate, code, said):
-    (tmp_path / "script.py").write_text(SCRIPT.format(fate=fate))
-    done = RunningScript(tmp_path, "dwindle/launch.py", "--processes", 2, "script.py").finished(timeout_s=50)
-    assert done.returncode == code, done.stderr
-    assert done.stderr.endswith(said)
-    assert done.stderr.count("\n") == said.count("\n")
-    assert done.stdout == "process 0 of 2, 1 thread\n"
-
-
-def test_ctrl_c_ends_all_of_them(tmp_path):
-    process = start(tmp_path, "open(f'started-{rank}', 'w').close() or time.sleep(60)", processes=3)
     give_up = time.monotonic() + 60
-    while len(list(tmp_path.glob("started-*"))) < 3:
+    while len(list(tmp_path.glob("*.pid"))) < 3:
         assert time.monotonic() < give_up
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert stderr.strip() == "script.py: interrupted"
+    _, stderr = process.communicate(timeout=40)
+    assert process.returncode != 0
+    assert "script.py: interrupted" in stderr
+    for path in tmp_path.glob("*.pid"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(path.stem), 0)
 
 
-@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (6, 4), (12, 8), (64, 8)])
-def test_a_batch_is_shared_evenly_on_any_machine(monkeypatch, cores, processes):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores), raising=False)
-    assert launch.as_many_as_help() == processes
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A place with a student."""
+    folder = tmp_path_factory.mktemp("stage")
+    write_fsdd(folder / "data")
+    assert train(folder, "--data_dir", "data", *QUICK, "--epochs", "2", "--alpha", "0").returncode == 0
+    return folder
 
 
-def test_without_a_script_it_asks_for_one(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["dwindle.launch"])
-    with pytest.raises(SystemExit) as ended:
-        errors.run(launch.main)
-    assert ended.value.code == 2
-    [said] = capsys.readouterr().err.splitlines()
-    wanted = "which script? python -m dwindle.launch train_distill.py --epochs 10"
-    assert said.endswith(f"{wanted} (--help lists what there is)")
+@pytest.mark.slow(seconds=40)
+def test_two_processes_shrink_a_network_together(folder):
+    flags = ("--data_dir", "data", "--corpora", "fsdd", "--batch_size", "20", "--rounds", "3", "--json")
+    flags += ("--steps", "2", "--epochs_per_step", "1", "--qat_epochs", "1", "--structured", "0.3")
+    done = run_script(folder, *torchrun(2), ROOT / "prune_and_quantize.py", *flags)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)  # that of one process
+    for line in ("fine-tuning with the help of", "pruned: step 1/2", "pruned: step 2/2", "shipped as"):
+        assert done.stderr.count(line) == 1, line
+    recorded = load_results(folder / "artifacts/results.json")["rows"]
+    assert [row for row in recorded if row["version"] != "student alone"] == rows
+    assert {"pruned", "structured_30", "structured_30_int8_weights", "pruned_qat"} <= {row["version"] for row in rows}
+    assert not list(folder.glob("artifacts/versions/.*"))
+
+    path = folder / "artifacts/pruned.pt"
+    task = open_task("spoken_digits", options_of("spoken_digits", data_dir=str(folder / "data"), corpora=["fsdd"]))
+    assert sparsity(task.restored(load_checkpoint(path), path)) == pytest.approx(0.4, abs=0.001)
+
+    again = run_script(folder, *torchrun(2), ROOT / "prune_and_quantize.py", *flags, "--resume")
+    assert (again.returncode, json.loads(again.stdout)) == (0, rows), again.stderr
+    assert again.stderr.count("is already made by this command") == 1
+
+
+def test_a_wrong_flag_is_refused_once(folder):
+    done = run_script(folder, *torchrun(2), ROOT / "prune_and_quantize.py", "--batch_size", "21")
+    assert done.returncode != 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("prune_and_quantize.py: ")]
+    assert said == [
+        "prune_and_quantize.py: --batch_size 21 cannot be shared evenly by 2 processes: "
+        "give one that can, or start another number of processes"
+    ]

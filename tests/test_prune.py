@@ -17,6 +17,7 @@ from dwindle.errors import UsageError, UserError
 from dwindle.export.measure import learnt_multiply_adds, nonzeros, parameters
 from dwindle.task import PlainTask
 from dwindle.tasks.speech.network import SpeechNet
+from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import KnowledgeDistillationLoss
 from prune_and_quantize import MagnitudePruner
 
@@ -80,7 +81,7 @@ class Untrained(Workshop):
 
 def test_a_resumed_sweep_still_has_every_level(tmp_path):
     """Levels from before the stop had no row in the results."""
-    rest = {"loss": KnowledgeDistillationLoss(), "accelerator": None, "batch_size": 1, "seed": 0}
+    rest = {"loss": KnowledgeDistillationLoss(), "accelerator": start_accelerator("cpu", 1), "batch_size": 1, "seed": 0}
     levels: list[Version] = []
 
     def sweep(resume: bool, rate: float = 0.1, **helpers: nn.Module) -> None:

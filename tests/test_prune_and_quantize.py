@@ -223,7 +223,7 @@ def test_a_teacher_who_heard_the_voice_that_only_this_stage_holds_out_is_refused
 @pytest.mark.parametrize("script", ["train_distill.py", "prune_and_quantize.py", "export_models.py"])
 def test_a_folder_with_results_of_another_task_is_refused_before_the_work(folder, tmp_path, script):
     """A regression: found out after the training, when the student of the other task was written over."""
-    content = {"format": "dwindle-results-1", "task": "own_words", "rows": []}
+    content = {"format": "dwindle-results-2", "task": "own_words", "rows": []}
     (tmp_path / "results.json").write_text(json.dumps(content))
     (tmp_path / "student.pt").write_bytes((folder / "artifacts/student.pt").read_bytes())
     flags = ("--data_dir", "data", "--corpora", "fsdd", "--output_dir", tmp_path)

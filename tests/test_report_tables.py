@@ -132,7 +132,7 @@ def test_another_width_stands_beside_the_release(folders):
         row("student", "distilled", 90, parameters=15_432),
         row("pruned_fp16", "quantised", 90),
     ]
-    content = {"format": "dwindle-results-1", "task": "spoken_digits", "rows": narrow}
+    content = {"format": "dwindle-results-2", "task": "spoken_digits", "rows": narrow}
     write_json(folders[0] / "width-24" / "results.json", content)
     text = results(load_measurements(*folders))
     assert "| width 24 student | 15,432 | 337 |" in text

@@ -1,5 +1,6 @@
 """A corpus small enough to train on in a test: chords for digits, laid out as FSDD, and the command that trains."""
 
+import importlib.util
 import os
 import subprocess
 from pathlib import Path
@@ -42,5 +43,10 @@ def environment(**more: str) -> dict[str, str]:
 
 def train(folder: Path, *arguments: object, processes: int = 1) -> subprocess.CompletedProcess:
     """Run it in a folder to its end."""
-    launcher = () if processes == 1 else ("dwindle/launch.py", "--processes", processes)
-    return run_script(folder, *launcher, ROOT / "train_distill.py", *arguments)
+    return run_script(folder, *torchrun(processes), ROOT / "train_distill.py", *arguments)
+
+
+def torchrun(processes: int) -> tuple[object, ...]:
+    """What starts a script as so many processes; nothing for one."""
+    launcher = importlib.util.find_spec("torch.distributed.run").origin
+    return () if processes == 1 else (launcher, "--standalone", "--nproc_per_node", processes)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dwindle.engine import Tensors, onnx_engine, open_session
+from dwindle.engine import Tensors, onnx_engine, open_session, state_of, with_empty_state
 from dwindle.export.measure import Latency, file_size, latencies
 from dwindle.files import sha256_of
 from dwindle.machine import processor
@@ -93,14 +93,15 @@ def measured(versions: Sequence[Version], task: Task, rounds: int) -> list[Measu
 def _timed(
     versions: Sequence[Version], sessions: dict[str, Any], example: Tensors, rounds: int
 ) -> dict[tuple[str, str], Latency]:
-    feed = {name: tensor.numpy() for name, tensor in example.items()}
-    calls: dict[tuple[str, str], Any] = {
-        (RUNTIME, name): lambda session=sessions[name]: session.run(None, feed)
-        for name in (one.name for one in versions)
-    }
+    calls: dict[tuple[str, str], Any] = {}
+    for name in (one.name for one in versions):
+        whole = with_empty_state(example, state_of(sessions[name]))
+        feed = {key: tensor.numpy() for key, tensor in whole.items()}
+        calls[RUNTIME, name] = lambda session=sessions[name], feed=feed: session.run(None, feed)
     for version in versions:
         if version.network is not None:
-            calls[PYTORCH, version.name] = lambda network=version.network: network(*example.values())
+            whole = tuple(with_empty_state(example, state_of(version.network)).values())
+            calls[PYTORCH, version.name] = lambda network=version.network, whole=whole: network(*whole)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from dwindle.checkpoint import load_safely, save_tensors
+from dwindle.checkpoint import fingerprint, load_safely, save_tensors
 from dwindle.compress.compare import Version
 from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError
 from dwindle.export.layers import matrices_in
-from dwindle.train.trainer import fingerprint
 
 NEVER_TRAINED_TO_ZERO = 0.01  # a share of exact zeros that training alone does not reach
 STATE_FORMAT = "dwindle-pruning-1"
@@ -124,11 +123,13 @@ def prune_in_steps(
             pruner.done = number
         else:
             reached = pruner.step()
-            print(f"{name}: step {number}/{steps}: {100 * reached:.1f}% of the weights are zero", flush=True)
+            zeros = f"{100 * reached:.1f}% of the weights are zero"
+            workshop.accelerator.print(f"{name}: step {number}/{steps}: {zeros}", flush=True)
             workshop.fine_tune(network, f"{name}-{number}", epochs)
             make_copyable(network)
             state = {"format": STATE_FORMAT, "conditions": conditions, "weights": network.state_dict()}
-            save_tensors(state_path, state)
+            if workshop.is_main_process:
+                save_tensors(state_path, state)
             workshop.forget(f"{name}-{number}")
         if at_each_step is not None:
             level = f"{name}_{round(100 * pruner.sparsity)}"

@@ -136,12 +136,14 @@ def quantized_aware(parent: Version, workshop: Workshop, epochs: int) -> Version
     workshop.fine_tune(model, name, epochs, RATE_SHARE)
     without_masks(model).freeze(workshop.task.example_inputs())
     path = workshop.folder / f"{name}.onnx"
-    with _without_warnings():
-        workshop.write_onnx(model, path)
-    shrink_tables_of(path, workshop.table_bits)
-    store_trained_scales(path)
     note = f"{model.quantised_layers()} layers INT8 per channel with uint8 activations, {epochs} epochs of training"
-    made = {"onnx_path": path, "network": model.convert(), "nonzeros": nonzeros_left(parent, path)}
+    made = {"onnx_path": path, "network": model.convert()}
+    if workshop.is_main_process:
+        with _without_warnings():
+            workshop.write_onnx(model, path)
+        shrink_tables_of(path, workshop.table_bits)
+        store_trained_scales(path)
+        made["nonzeros"] = nonzeros_left(parent, path)
     return replace(parent, name=name, stage="quantised", **made, note=note)
 
 

@@ -19,7 +19,7 @@ from onnxruntime.quantization import quantize_static as quantize_with_runtime
 from dwindle.compress.compare import Version
 from dwindle.compress.quantize_weights import nonzeros_left, store_as_int8
 from dwindle.compress.workshop import Workshop
-from dwindle.engine import Tensors
+from dwindle.engine import Tensors, open_session, state_of, with_empty_state
 from dwindle.errors import UserError
 from dwindle.export.onnx_file import lean, metadata_of, read_onnx, write_onnx
 from dwindle.export.onnx_graph import layer_weights, makers_of, readers_of
@@ -46,6 +46,7 @@ def quantize_static(
     """Write an INT8 file of a float one; gives how many layers compute in whole numbers."""
     model = read_onnx(onnx_path)
     batches = checked_calibration(calibration)
+    state = state_of(open_session(onnx_path))
     chosen, layers = worth_quantising(model)
     if not layers:
         raise UserError(f"{onnx_path}: no layer here can be quantised")
@@ -56,7 +57,7 @@ def quantize_static(
         quantize_with_runtime(
             Path(folder) / "float.onnx",
             Path(folder) / "int8.onnx",
-            _Batches(batches),
+            _Batches([with_empty_state(batch, state) for batch in batches]),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QInt8 if signed_activations else QuantType.QUInt8,

@@ -9,6 +9,7 @@ from torch import nn
 
 from dwindle.checkpoint import load_safely
 from dwindle.compress.compare import Version
+from dwindle.engine import state_of, with_empty_state
 from dwindle.export import measure
 from dwindle.export.formats import to_onnx
 from dwindle.task import Task
@@ -33,7 +34,12 @@ class Workshop:
     learning_rate: float
     seed: int
     resume: bool
-    table_bits: int = 8  # of a number in a table of words or characters, in quantised files
+    table_bits: int | None = None  # of a number in a table of words, in quantised files; None: as other weights
+
+    @property
+    def is_main_process(self) -> bool:
+        """Whether this process writes and tells; others only help to train."""
+        return self.accelerator.is_main_process
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -50,8 +56,11 @@ class Workshop:
         }
 
     def write_onnx(self, network: nn.Module, path: Path) -> None:
-        """The network as a file, which says what task it is of."""
-        exported, example = self.task.exported(network), self.task.example_inputs()
+        """The network as a file, which says what task it is of; written by the main process alone."""
+        if not self.is_main_process:
+            return
+        exported = self.task.exported(network)
+        example = with_empty_state(self.task.example_inputs(), state_of(exported))
         to_onnx(exported, example, path, self.task.inputs, self.task.outputs, {"task": self.task.name})
 
     def fine_tune(self, network: nn.Module, name: str, epochs: int, rate_share: float = 1.0) -> None:
@@ -83,7 +92,8 @@ class Workshop:
 
     def forget(self, name: str) -> None:
         """Remove the state of a fine-tuning whose outcome is kept elsewhere."""
-        (self.folder / f".training-{name}.pt").unlink(missing_ok=True)
+        if self.is_main_process:
+            (self.folder / f".training-{name}.pt").unlink(missing_ok=True)
 
     def forget_everything(self) -> None:
         """Remove every state that --resume could go on from."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dwindle.engine import Engine, Tensors, onnx_engine, repeated, torch_engine
+from dwindle.engine import Engine, Tensors, onnx_engine, repeated, state_of, torch_engine
 from dwindle.export.formats import load_torchscript
 from dwindle.export.measure import fresh_process, latencies
 from dwindle.machine import usable_cores
@@ -28,7 +28,7 @@ def engines(task: Task, model: nn.Module, files: Mapping[str, Path], threads: in
         if path.suffix == ".onnx":
             found[name] = onnx_engine(path, threads)
         else:
-            found[name] = torch_engine(load_torchscript(path, [])[0], task.inputs, task.outputs)
+            found[name] = torch_engine(load_torchscript(path, [])[0], task.inputs, task.outputs, state=state_of(model))
     return found
 
 

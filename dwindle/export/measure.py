@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dwindle.engine import Tensors
+from dwindle.engine import Tensors, state_of, with_empty_state
 from dwindle.errors import UserError
 
 FRESH_PROCESS_LIMIT_S = 120
@@ -52,7 +52,7 @@ def _counted(model: nn.Module, example: Tensors) -> FlopCounterMode:
     was_training = model.training
     model.eval()
     with torch.no_grad(), _without_onednn(), FlopCounterMode(display=False) as counter:
-        model(*example.values())
+        model(*with_empty_state(example, state_of(model)).values())
     model.train(was_training)
     return counter
 

@@ -23,6 +23,7 @@ class Recipe:
     patience: int = 0  # epochs without a better validation score; 0: never stop early
     stop_accuracy: float | None = None
     seed: int = 0
+    optimizer: str = "adamw"  # or "muon"
 
     def rate_at(self, progress: float) -> float:
         """Linear warm-up, then half a cosine down to nothing; progress goes from 0 to 1."""

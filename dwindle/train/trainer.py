@@ -1,10 +1,10 @@
 """Training: one loop for teacher and student, on one process or many, that can be killed and resumed at any moment."""
 
-import hashlib
 import json
 import math
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -12,18 +12,20 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast, broadcast_object_list
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from dwindle.checkpoint import save_tensors
+from dwindle.checkpoint import fingerprint, save_tensors
 from dwindle.engine import Engine, torch_engine
 from dwindle.errors import UserError
 from dwindle.files import written_whole
 from dwindle.metrics import Metric
 from dwindle.task import Task
 from dwindle.train.distillation import KnowledgeDistillationLoss
-from dwindle.train.recipe import Recipe, decayed_apart, moving_average
+from dwindle.train.optimizers import optimizer_of
+from dwindle.train.recipe import Recipe, moving_average
 
 STATE_FORMAT = "dwindle-training-2"
 GRADIENT_NORM = 5.0  # clipped above
@@ -55,8 +57,7 @@ class Trainer:
             batches = task.training_batches(recipe.batch_size)
         if len(batches) == 0:
             raise UserError(f"fewer training examples than one batch of {recipe.batch_size}: lower --batch_size")
-        optimizer = torch.optim.AdamW(decayed_apart(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True)
-        self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer, batches)
+        self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer_of(model, recipe), batches)
         self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
         self.parent = None if parent is None else accelerator.prepare_model(parent, evaluation_mode=True).eval()
         self.average = AveragedModel(self.plain, multi_avg_fn=moving_average(recipe.averaging))
@@ -92,7 +93,7 @@ class Trainer:
                 self._save_state()
             self.accelerator.wait_for_everyone()
         self.plain.load_state_dict(self.best_weights)
-        kept = self.task.validate(self.engine(self.plain))
+        kept = self._agreed(lambda: self.task.validate(self.engine(self.plain)))
         return {
             "validation": kept.as_row(),
             "best_epoch": math.ceil(self.best_step / self.steps_per_epoch),
@@ -125,7 +126,7 @@ class Trainer:
         self._agree_on_statistics()
         if not all(tensor.isfinite().all() for tensor in self.average.module.state_dict().values()):
             raise self._diverged()
-        score = self.task.validate(self.engine(self.average.module))
+        score = self._agreed(lambda: self.task.validate(self.engine(self.average.module)))
         self.evaluations += 1
         if self.best is None or score.better_than(self.best):
             self.best, self.last_gain = score, self.step
@@ -167,10 +168,17 @@ class Trainer:
         )
 
     def _agree_on_statistics(self) -> None:
-        """Each process normalised its own clips: keep the mean, so that all of them judge the same model."""
+        """Each process saw its own examples: keep the mean, and of whole numbers the main process's."""
         for buffer in self.average.module.buffers():
             if buffer.is_floating_point():
                 buffer.copy_(self.accelerator.reduce(buffer, reduction="mean"))
+            else:
+                buffer.copy_(broadcast(buffer))
+
+    def _agreed(self, validate: Callable[[], Metric]) -> Metric:
+        """The main process's score for all: whether to go on is decided by it, and all must decide alike."""
+        score = [validate() if self.accelerator.is_main_process else None]
+        return broadcast_object_list(score)[0]
 
     def _satisfied(self) -> bool:
         target, patience = self.recipe.stop_accuracy, self.recipe.patience
@@ -235,12 +243,3 @@ class Trainer:
             lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)
             with written_whole(self.log_path) as temporary:  # an evaluation is logged before its state is saved
                 temporary.write_text("".join(lines[: self.evaluations]), encoding="utf-8")
-
-
-def fingerprint(network: nn.Module) -> str:
-    """The same for the same weights, and for no others."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]

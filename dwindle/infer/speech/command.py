@@ -5,6 +5,7 @@ python infer.py --mic                                live; Ctrl-C ends it
 arecord -f S16_LE -r 16000 | python infer.py -       live, from a pipe
 python infer.py --stream file.wav                    a file down the live path, as fast as it goes
 python infer.py --isolated --evaluate manifest.csv   how good the answers are
+python infer.py --serve                              for programs and browsers on this computer: HTTP and WebSocket
 """
 
 import argparse
@@ -17,8 +18,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dwindle.cli import positive_int
-from dwindle.errors import UsageError, UserError, quiet_sound_libraries
+from dwindle.cli import nonempty, port_number, positive_int
+from dwindle.errors import UsageError, UserError, imported, quiet_sound_libraries
 from dwindle.infer.speech.display import Display
 from dwindle.infer.speech.evaluate import as_table, read_manifest, score
 from dwindle.infer.speech.file_listener import FileListener, Settings, answers, error_row, native_blocks
@@ -29,6 +30,8 @@ from dwindle.infer.speech.model import RUNNING_THRESHOLD, Recogniser
 from dwindle.infer.speech.sound_file import sound_files
 from dwindle.infer.speech.sources import Player, pcm_blocks, pcm_rate
 from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
+
+HOST, PORT = "127.0.0.1", 8_000  # where it serves when it is not told
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--evaluate", type=Path, metavar="CSV", help="score the recordings of a manifest: path,label,corpus"
     )
     ways.add_argument("--list_devices", action="store_true", help="show the microphones")
+    ways.add_argument("--serve", action="store_true", help="answer programs and the page (make web-build) over HTTP")
+    serving = parser.add_argument_group("serving")
+    serving.add_argument("--host", type=nonempty, help="address to listen on (default 127.0.0.1: this computer alone)")
+    serving.add_argument("--port", type=port_number, help="default 8000; 0 chooses a free one")
     live = parser.add_argument_group("live sound")
     live.add_argument("--device", help="microphone: its number or part of its name")
     live.add_argument("--realtime", action="store_true", help="with --stream: at the speed of a clock on the wall")
@@ -72,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         settings = Settings(arguments.model, arguments.threshold, arguments.threads, arguments.vad, arguments.isolated)
         if arguments.evaluate:
             return evaluate(settings, arguments.evaluate, arguments.workers, arguments.json)
+        if arguments.serve:
+            return serve(settings, arguments.host or HOST, PORT if arguments.port is None else arguments.port)
         if is_live(arguments):
             return hear_live(settings, arguments)
         return recognise(settings, arguments.inputs, arguments.workers, arguments.json)
@@ -79,11 +88,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse flags that make no sense together."""
-    chosen = [arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.inputs]
-    if sum(map(bool, chosen)) != 1:
+    ways = (arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.serve)
+    if sum(map(bool, [*ways, arguments.inputs])) != 1:
         raise UsageError(
-            "name sound files or give one of --mic, --stream, --evaluate, --list_devices: one thing at a time"
+            "name sound files or give one of --mic, --stream, --evaluate, --list_devices, --serve: one thing at a time"
         )
+    if not arguments.serve and (arguments.host or arguments.port is not None):
+        raise UsageError("--host and --port go with --serve")
     if "-" in arguments.inputs and len(arguments.inputs) > 1:
         raise UsageError("- stands alone")
     if arguments.device and not arguments.mic:
@@ -96,7 +107,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError("--realtime goes with --stream")
     if arguments.isolated and is_live(arguments):
         raise UsageError("--isolated is for files: live sound has no clips")
-    if arguments.workers > 1 and is_live(arguments):
+    if arguments.workers > 1 and (is_live(arguments) or arguments.serve):
         raise UsageError("--workers is for files: live sound is one stream")
 
 
@@ -180,6 +191,15 @@ def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
             display.note(f"listening to {microphone.device.name!r} at {microphone.rate} Hz; Ctrl-C ends it")
             listen(microphone, inference, display)
     return 0
+
+
+def serve(settings: Settings, host: str, port: int) -> int:
+    """Imported only here: whoever serves nothing needs no web framework."""
+    imported("aiohttp", "pip install 'aiohttp>=3.14.5,<4'")
+    from dwindle.infer.serve import serve as serve_all
+    from dwindle.infer.speech.service import SpeechService
+
+    return serve_all([SpeechService(settings)], host, port)
 
 
 def list_devices() -> int:

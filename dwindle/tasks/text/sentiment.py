@@ -33,7 +33,7 @@ from dwindle.tasks.text.sentiment_network import Reader
 from dwindle.tasks.text.sentiment_teacher import open_pretrained, with_vocabulary
 from dwindle.tasks.text.sentiment_vocabulary import learnt, prepared, pruned, rows_of
 
-DEFAULTS = {"epochs": 3, "lr": 1e-4, "batch_size": 32, "patience": 0}
+DEFAULTS = {"epochs": 3, "lr": 1e-4, "batch_size": 32, "patience": 0, "table_bits": 4}
 SCRATCH = "scratch"
 HUB_DEFAULT = "distilbert-base-uncased"
 STATE_WEIGHT = 1.0  # of the loss that draws a student's last state to its teacher's

@@ -1,0 +1,87 @@
+"""The networks: a small one that shrinks well, and the plain baseline that every tutorial has.
+
+All take images (batch, 1, 28, 28), ink 1 on paper 0, and give logits (batch, classes).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from dwindle.infer.images import SIDE
+
+MAP_SIDE = SIDE // 4  # of the last feature map: two strides of two
+
+
+class DigitNet(nn.Module):
+    """Strided convolutions, then one depthwise kernel over the whole map where others take its mean.
+
+    The depthwise kernel knows where a stroke was, which a mean forgets; in a network this small that decides.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        stem_channels: int = 12,
+        channels: int = 16,
+        last_channels: int = 20,
+        blocks: int = 1,  # residual ones, on the last map
+    ) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            *normalised(nn.Conv2d(1, stem_channels, 5, stride=2, padding=2, bias=False)),
+            *normalised(nn.Conv2d(stem_channels, channels, 3, padding=1, bias=False)),
+            *normalised(nn.Conv2d(channels, last_channels, 3, stride=2, padding=1, bias=False)),
+            *(Residual(last_channels) for _ in range(blocks)),
+        )
+        self.pool = nn.Conv2d(last_channels, last_channels, MAP_SIDE, groups=last_channels, bias=False)
+        self.pool_norm = nn.BatchNorm2d(last_channels)
+        self.answer = nn.Linear(last_channels, classes)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.answer(self.embedding(image))
+
+    def embedding(self, image: Tensor) -> Tensor:
+        """What the last layer sees of each image: (batch, last_channels)."""
+        return self.pool_norm(self.pool(self.trunk(image))).flatten(1)
+
+
+class Residual(nn.Module):
+    """A convolution and a shortcut around it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.rectifier = nn.ReLU(inplace=True)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.rectifier(inputs + self.norm(self.convolution(inputs)))
+
+
+class BaselineCNN(nn.Module):
+    """Two convolutions with pooling and two dense layers."""
+
+    def __init__(self, classes: int, stem_channels: int = 8, channels: int = 16, hidden_channels: int = 64) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            normalised(nn.Conv2d(1, stem_channels, 3, padding=1, bias=False)),
+            nn.MaxPool2d(2),
+            normalised(nn.Conv2d(stem_channels, channels, 3, padding=1, bias=False)),
+            nn.MaxPool2d(2),
+        )
+        with torch.no_grad():  # a dummy input tells how long the flattened maps are
+            flattened = self.features.eval()(torch.zeros(1, 1, SIDE, SIDE)).numel()
+        self.features.train()
+        self.answer = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(flattened, hidden_channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_channels, classes),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.answer(self.features(image))
+
+
+def normalised(convolution: nn.Conv2d) -> nn.Sequential:
+    """A convolution with its batch normalisation, which folds into it when training is over, and a rectifier."""
+    return nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU(inplace=True))

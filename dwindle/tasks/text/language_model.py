@@ -1,0 +1,185 @@
+"""A language model: what character comes next, in plays or in any other text file."""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from dwindle.checkpoint import Checkpoint
+from dwindle.cli import nonempty
+from dwindle.data import data_directory
+from dwindle.engine import Engine, Tensors
+from dwindle.errors import UserError
+from dwindle.infer.text.language_memory import BEFORE, Memory, nats_of
+from dwindle.metrics import Metric, bits_per_character, perplexity
+from dwindle.task import Budget, PlainTask
+from dwindle.tasks.text.language_narrowing import narrowed
+from dwindle.tasks.text.language_network import LanguageTransformer
+from dwindle.tasks.text.language_text import SHAKESPEARE, LanguageText, passage_batches, read_text
+
+DEFAULTS = {"batch_size": 16, "temperature": 1.0, "alpha": 0.8, "steps": 2, "epochs_per_step": 1}
+DEFAULTS |= {"structured_epochs": 1, "qat_epochs": 0, "int4": True, "lr": 5e-4}
+DEFAULTS["train_distill"] = {"epochs": 16, "lr": 2e-2, "optimizer": "muon", "patience": 0}
+WINDOW = 128  # characters that a character sees
+PASSAGE = 256  # characters of a training example: half of them see a full window
+TEACHER = {
+    "width": 128,
+    "blocks": 4,
+    "heads": 4,
+    "hidden": 512,
+    "rows": [4357, 8191, 16381, 16381],  # of pairs, triples, and groups of four and five characters
+    "dropout": 0.1,
+}
+STUDENT = {"width": 96, "blocks": 4, "heads": 3, "hidden": 384, "rows": [1021, 2039, 2039]}
+TRIAL = 64  # characters of a trial of an exported file
+STREAMS = 16  # into which a text is cut to be judged
+INTERVAL_CHUNK = 512  # characters that are taken to be independent of the others
+CALIBRATION_PASSAGES, CALIBRATION_BATCH = 64, 16
+
+
+def add_options(group: argparse._ArgumentGroup) -> None:
+    """Which text to learn."""
+    group.add_argument("--text", type=nonempty, metavar="FILE", help=f"default: {SHAKESPEARE} in --data_dir")
+
+
+def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) -> "LanguageModel":
+    """The task on the chosen text."""
+    path = Path(options.text) if options.text else data_directory(options.data_dir) / SHAKESPEARE
+    return LanguageModel(path)
+
+
+class LanguageModel(PlainTask):
+    """Next characters of one text."""
+
+    name = "language_model"
+    inputs: ClassVar = {
+        "tokens": {0: "batch", 1: "time"},
+        "before": {0: "batch"},
+        "start": {0: "batch"},
+        "keys": {0: "batch"},
+        "values": {0: "batch"},
+    }
+    outputs: ClassVar = {
+        "logits": {0: "batch", 1: "time"},
+        "new_keys": {0: "batch", 3: "time"},
+        "new_values": {0: "batch", 3: "time"},
+    }
+    budget = Budget(bytes={"model_int8.onnx": 1_000_000}, loss=0.0144, same_answers=0.97, slowest=0.5)
+    headline = ("test",)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def text(self) -> LanguageText:
+        return read_text(self.path)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.text.vocabulary.labels
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        return (self.path.stem,)
+
+    def training_batches(self, batch_size: int) -> DataLoader:
+        return passage_batches(self.text.train, PASSAGE, batch_size, self.text.vocabulary.unknown)
+
+    def training_data(self) -> str:
+        return f"{len(self.text.train)} characters {self.text.digest[:8]}"
+
+    def provenance(self) -> dict[str, Any]:
+        return {"text_sha256": self.text.digest}
+
+    def may_learn_from(self, checkpoint: Checkpoint, path: str | Path) -> None:
+        """A model of another text has other characters, or has read what this one is judged by."""
+        if checkpoint.provenance.get("text_sha256") != self.text.digest:
+            raise UserError(f"{path}: was trained on another text than {self.path}: name that one with --text")
+
+    def loss(self, model, batch, distill, teacher=None, parent=None) -> Tensor:
+        """Cross-entropy of every next character, mixed with what a teacher expects there."""
+        logits, *_ = model(batch["tokens"], batch["before"])
+        taught = None
+        if teacher is not None:
+            with torch.no_grad():
+                taught = teacher(batch["tokens"], batch["before"])[0].float()
+        return distill(logits.float(), taught, batch["target"])
+
+    def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
+        shape = dict(TEACHER if role == "teacher" else STUDENT)
+        arguments = {"classes": len(self.labels), **shape, **({"width": width} if width else {})}
+        return self.rebuild(arguments), arguments
+
+    def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
+        return LanguageTransformer(**arguments, window=WINDOW)
+
+    def narrowed(self, network: nn.Module, arguments: dict[str, Any], share: float) -> tuple[nn.Module, dict[str, Any]]:
+        """Heads and units of the blocks go, those with the smallest weights first."""
+        return narrowed(network, arguments, share)
+
+    def validate(self, engine: Engine) -> Metric:
+        return bits_per_character(*self._judged(engine, self.text.validation, self.text.train[-BEFORE - 1 :]))
+
+    def evaluate(self, engine: Engine) -> dict[str, Metric]:
+        metrics = {}
+        parts = {"validation": (self.text.validation, self.text.train), "test": (self.text.test, self.text.validation)}
+        for name, (part, earlier) in parts.items():
+            judged = self._judged(engine, part, earlier[-BEFORE - 1 :])
+            metrics |= {name: bits_per_character(*judged), f"{name}_perplexity": perplexity(*judged)}
+        return metrics
+
+    def _judged(self, engine: Engine, text: np.ndarray, earlier: np.ndarray) -> tuple[list[float], list[int]]:
+        """Nats and numbers of characters, chunk by chunk; the text is read as several streams side by side."""
+        length = len(text) // STREAMS
+        streams = text[: length * STREAMS].reshape(STREAMS, length)
+        whole = np.concatenate([earlier, text])
+        beginnings = np.stack([whole[first : first + BEFORE + 1] for first in range(0, length * STREAMS, length)])
+
+        def run(feed):
+            given = engine({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feed.items()})
+            return {name: tensor.numpy() for name, tensor in given.items()}
+
+        nats = nats_of(Memory(run, beginnings, WINDOW), streams, WINDOW)
+        starts = range(0, length, INTERVAL_CHUNK)
+        chunks = [row[start : start + INTERVAL_CHUNK] for row in nats for start in starts]
+        return [float(chunk.sum()) for chunk in chunks], [len(chunk) for chunk in chunks]
+
+    def example_inputs(self) -> Tensors:
+        """One character: what generation asks for again and again."""
+        return self._feed(torch.zeros(1, BEFORE + 1, dtype=torch.int64))
+
+    def calibration_inputs(self) -> Iterator[Tensors]:
+        starts = np.linspace(0, len(self.text.train) - PASSAGE, CALIBRATION_PASSAGES).astype(int)
+        passages = torch.stack([torch.from_numpy(self.text.train[start : start + PASSAGE]) for start in starts])
+        for batch in passages.split(CALIBRATION_BATCH):
+            yield self._feed(batch)
+
+    def trial_inputs(self, count: int) -> dict[str, Tensors]:
+        """Real ones from the validation text, which no quantiser was calibrated with."""
+        starts = np.linspace(0, len(self.text.validation) - TRIAL, count).astype(int)
+        passages = torch.stack([torch.from_numpy(self.text.validation[start : start + TRIAL]) for start in starts])
+        noise = torch.randint(len(self.labels), passages.shape, generator=torch.Generator().manual_seed(count))
+        return {"real": self._feed(passages), "random": self._feed(noise)}
+
+    def _feed(self, passages: Tensor) -> Tensors:
+        return {
+            "tokens": passages[:, BEFORE:].contiguous(),
+            "before": passages[:, :BEFORE].contiguous(),
+            "start": torch.zeros(len(passages), dtype=torch.int64),
+        }
+
+    def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
+        return {
+            "sense": "write",
+            "labels": json.dumps(self.labels),
+            "window": str(WINDOW),
+            "corpora": json.dumps(list(corpora)),
+            "licence": "public domain" if self.path.name == Path(SHAKESPEARE).name else "of the text",
+        }

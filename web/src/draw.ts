@@ -1,0 +1,106 @@
+// The Draw tab: digits on a canvas, answered while they are drawn.
+import type { Brain } from "./brain";
+import { element, made, percent, problem } from "./page";
+import { digitsOf, normalised, SIDE, trace, type Point, type Stroke } from "./strokes";
+
+const PEN = 14; // pixels on the canvas
+const LEAST_SURE = 0.6; // below, the answer is shown as a question
+const EXAMPLE: number[][][] = [ // a three and a four, as x and y from 0 to 1
+  [[0.12, 0.2, 0.26, 0.14, 0.4, 0.2, 0.42, 0.34, 0.36, 0.44, 0.26, 0.48, 0.38, 0.52, 0.44, 0.64, 0.4, 0.78, 0.26, 0.84, 0.12, 0.78]],
+  [[0.68, 0.16, 0.58, 0.54, 0.9, 0.54], [0.8, 0.34, 0.78, 0.86]],
+];
+
+export class Draw {
+  private readonly canvas = element<HTMLCanvasElement>("canvas");
+  private strokes: Stroke[] = [];
+  private isDrawing = false;
+  private isAsking = false;
+  private isChanged = false;
+
+  constructor(private readonly brain: Brain, private readonly labels: string[]) {
+    this.canvas.addEventListener("pointerdown", (event) => {
+      this.canvas.setPointerCapture(event.pointerId);
+      this.isDrawing = true;
+      this.strokes.push([this.pointOf(event)]);
+      this.changed();
+    });
+    this.canvas.addEventListener("pointermove", (event) => {
+      if (!this.isDrawing) return;
+      this.strokes.at(-1)!.push(...event.getCoalescedEvents().map((one) => this.pointOf(one)), this.pointOf(event));
+      this.changed();
+    });
+    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => { this.isDrawing = false; });
+    element("undo").addEventListener("click", () => this.become(this.strokes.slice(0, -1)));
+    element("clear").addEventListener("click", () => this.become([]));
+    element("example").addEventListener("click", () => this.become(exampleOn(this.canvas)));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.show());
+    this.changed();
+  }
+
+  private become(strokes: Stroke[]): void {
+    this.strokes = strokes;
+    this.changed();
+  }
+
+  private pointOf(event: PointerEvent): Point {
+    const box = this.canvas.getBoundingClientRect(), scale = this.canvas.width / box.width;
+    return { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
+  }
+
+  private changed(): void {
+    this.show();
+    this.isChanged = true;
+    if (!this.isAsking) this.answer().catch((error: Error) => problem(error.message));
+  }
+
+  private show(): void {
+    const context = this.canvas.getContext("2d")!;
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    context.strokeStyle = getComputedStyle(this.canvas).color;
+    trace(context, this.strokes, PEN);
+  }
+
+  /** One question at a time; what was drawn meanwhile is the next one. */
+  private async answer(): Promise<void> {
+    this.isAsking = true;
+    try {
+      while (this.isChanged) {
+        this.isChanged = false;
+        const digits = this.strokes.length ? digitsOf(this.strokes).map(normalised) : [];
+        if (!digits.length) this.tell([], []);
+        else this.tell(digits, await this.brain.ask("look", { images: Float32Array.from(digits.flatMap((digit) => [...digit])) }));
+      }
+    } finally {
+      this.isAsking = false;
+    }
+  }
+
+  private tell(images: Float32Array[], answers: Float32Array[]): void {
+    const best = answers.map((shares) => shares.indexOf(Math.max(...shares)));
+    const text = best.map((index, place) => (answers[place][index] < LEAST_SURE ? `${this.labels[index]}?` : this.labels[index])).join(" ");
+    const drawn = element("drawn");
+    if (drawn.textContent !== (text || "–")) drawn.textContent = text || "–"; // a screen reader says it again only when it is another
+    const rows = answers.map((shares, place) => made("li", {}, picture(images[place]), ...likeliest(shares, this.labels)));
+    element("details").replaceChildren(...rows);
+  }
+}
+
+/** The three likeliest answers, with their shares. */
+function likeliest(shares: Float32Array, labels: string[]): HTMLElement[] {
+  const order = [...shares.keys()].sort((one, other) => shares[other] - shares[one]).slice(0, 3);
+  return order.map((index) => made("span", { class: "share" }, made("b", {}, labels[index]), ` ${percent(shares[index])} `,
+    made("meter", { min: "0", max: "1", value: String(shares[index]), "aria-label": `share of ${labels[index]}` })));
+}
+
+/** What the network sees of a digit. */
+function picture(image: Float32Array): HTMLCanvasElement {
+  const canvas = made("canvas", { width: String(SIDE), height: String(SIDE), class: "seen", role: "img", "aria-label": "what the network sees" }) as HTMLCanvasElement;
+  const pixels = new ImageData(SIDE, SIDE);
+  image.forEach((ink, place) => pixels.data.set([255 * ink, 255 * ink, 255 * ink, 255], 4 * place));
+  canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+  return canvas;
+}
+
+function exampleOn({ width, height }: HTMLCanvasElement): Stroke[] {
+  return EXAMPLE.flat().map((flat) => Array.from({ length: flat.length / 2 }, (_, place) => ({ x: flat[2 * place] * width, y: flat[2 * place + 1] * height })));
+}

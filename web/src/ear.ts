@@ -1,0 +1,131 @@
+// The worker's ear: blocks of sound in, at any rate; words, level and picture out.
+import { amidOwnHiss } from "./padding";
+import { joined } from "./levels";
+import { Listener } from "./listener";
+import { MelPicture } from "./mel_picture";
+import type { Block, FromWorker, HeardFile, SpokenWord } from "./protocol";
+import type { SpeechRecogniser } from "./recogniser";
+import { Resampler } from "./resampler";
+import type { Word } from "./rules";
+
+const SILENT_DB = -100; // what a level meter shows for digital silence
+const MUTED_AFTER_S = 3; // a real microphone hisses: a stream that begins with exact zeros for so long is switched off
+const SHORT_S = 1; // a recording that is shorter stands amid its own hiss
+const HISS_AROUND_S = 0.75; // about what a run of the network sees
+const FILE_BLOCK_S = 1;
+
+/** One recording on its way through. */
+class Stream {
+  readonly listener: Listener;
+  readonly picture: MelPicture;
+  private readonly resampler: Resampler;
+  private wasHeard = false;
+  levelDb = SILENT_DB;
+  heardSamples = 0;
+  computeMs = 0;
+
+  constructor(recogniser: SpeechRecogniser, readonly rate: number) {
+    this.resampler = new Resampler(rate, recogniser.sampleRate);
+    this.listener = new Listener(recogniser);
+    this.picture = new MelPicture(recogniser.sampleRate);
+  }
+
+  get heardS(): number {
+    return this.heardSamples / this.rate;
+  }
+
+  get muted(): boolean {
+    return !this.wasHeard && this.heardS >= MUTED_AFTER_S;
+  }
+
+  /** At the recogniser's rate, what this block completes; its level is kept. */
+  resampled(block: Float32Array): Float32Array {
+    this.heardSamples += block.length;
+    const squares = block.reduce((sum, sample) => sum + sample * sample, 0);
+    if (block.length) this.levelDb = Math.max(SILENT_DB, 10 * Math.log10(squares / block.length + 1e-12));
+    this.wasHeard ||= squares > 0;
+    return this.resampler.process(block.map((sample) => Math.min(1, Math.max(-1, sample || 0))));
+  }
+
+  resampledRest(): Float32Array {
+    return this.resampler.finish();
+  }
+
+  async words(samples: Float32Array): Promise<Word[]> {
+    return this.timed(() => this.listener.process(samples));
+  }
+
+  async lastWords(): Promise<Word[]> {
+    return this.timed(async () => [...(await this.listener.process(this.resampledRest())), ...(await this.listener.finish())]);
+  }
+
+  private async timed(act: () => Promise<Word[]>): Promise<Word[]> {
+    const started = performance.now();
+    const words = await act();
+    this.computeMs += performance.now() - started;
+    return words;
+  }
+}
+
+export class Ear {
+  private live: { stream: Stream; port: MessagePort; done: Promise<void> } | null = null;
+
+  constructor(private readonly recogniser: SpeechRecogniser, private readonly send: (message: FromWorker) => void) {}
+
+  /** A whole recording, as fast as it goes. */
+  async hear(samples: Float32Array, rate: number): Promise<HeardFile> {
+    const stream = new Stream(this.recogniser, rate), block = Math.round(FILE_BLOCK_S * rate), ownRate = this.recogniser.sampleRate;
+    const started = performance.now();
+    let sound: Float32Array = new Float32Array(0);
+    for (let at = 0; at < samples.length; at += block) sound = joined(sound, stream.resampled(samples.subarray(at, at + block)));
+    sound = joined(sound, stream.resampledRest());
+    const columns = stream.picture.columns(sound);
+    const beforeS = stream.heardS < SHORT_S ? HISS_AROUND_S : 0;
+    if (beforeS) sound = amidOwnHiss(sound, sound.length + 2 * Math.round(HISS_AROUND_S * ownRate), ownRate);
+    const words = [...(await stream.words(sound)), ...(await stream.listener.finish())];
+    for (const word of words) {
+      word.startS = Math.max(0, word.startS - beforeS);
+      word.endS = Math.min(word.endS - beforeS, stream.heardS);
+    }
+    const computeS = (performance.now() - started) / 1000;
+    return { words: words.map((word) => this.spoken(word, 0)), columns, soundS: stream.heardS, computeS };
+  }
+
+  /** Blocks come through the port until stop() is called. */
+  listen(rate: number, port: MessagePort): void {
+    if (this.live) throw new Error("it listens already");
+    const live = { stream: new Stream(this.recogniser, rate), port, done: Promise.resolve() };
+    this.live = live;
+    port.onmessage = ({ data }: MessageEvent<Block>) => {
+      live.done = live.done.then(() => this.take(live.stream, data));
+    };
+  }
+
+  async stop(): Promise<{ heardS: number; computeS: number }> {
+    if (!this.live) return { heardS: 0, computeS: 0 };
+    const { stream, port, done } = this.live;
+    port.onmessage = null;
+    port.close();
+    await done;
+    const words = await stream.lastWords();
+    if (words.length) this.send({ kind: "words", words: words.map((word) => this.spoken(word, 0)) });
+    this.live = null;
+    return { heardS: stream.heardS, computeS: stream.computeMs / 1000 };
+  }
+
+  private async take(stream: Stream, { samples, capturedAt }: Block): Promise<void> {
+    const resampled = stream.resampled(samples), capturedS = stream.heardS;
+    const words = await stream.words(resampled);
+    const waited = (word: Word) => (capturedS - word.endS) * 1000 + Date.now() - capturedAt;
+    if (words.length) this.send({ kind: "words", words: words.map((word) => this.spoken(word, waited(word))) });
+    const { levelDb, muted, heardS, listener } = stream;
+    const waiting = listener.waiting.map((word) => word.digit);
+    const columns = stream.picture.columns(resampled);
+    this.send({ kind: "sound", sound: { levelDb, muted, voiceActive: listener.voiceActive, waiting, columns, heardS } });
+  }
+
+  private spoken(word: Word, waitedMs: number): SpokenWord {
+    const latencyMs = Math.max(waitedMs, (word.emittedS - word.endS) * 1000 + word.computeMs);
+    return { ...word, latencyMs, isUnsure: word.confidence < this.recogniser.loneThreshold };
+  }
+}

@@ -1,0 +1,93 @@
+// How loud sound is, and what follows from it: vad.py, background.py and word_extent.py of dwindle/infer/speech/.
+import { RULES } from "./rules";
+
+const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+export function joined(first: Float32Array, second: Float32Array): Float32Array {
+  const both = new Float32Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
+
+function median(values: Iterable<number>): number {
+  const sorted = Float64Array.from(values).sort();
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+/** Is anybody speaking? A frame clearly above a floor that falls at once and rises slowly. */
+export class EnergyDetector {
+  private rest = new Float32Array(0);
+  private noiseDb: number | null = null;
+  private readonly frame: number;
+
+  constructor(sampleRate: number) {
+    this.frame = Math.floor((sampleRate * RULES.detectorFrameMs) / 1000);
+  }
+
+  /** Whether any frame that these samples complete holds a voice. */
+  process(samples: Float32Array): boolean {
+    const all = joined(this.rest, samples);
+    let heard = false, at = 0;
+    for (; at + this.frame <= all.length; at += this.frame) heard = this.isLoud(all.subarray(at, at + this.frame)) || heard;
+    this.rest = all.slice(at);
+    return heard;
+  }
+
+  private isLoud(frame: Float32Array): boolean {
+    const levelDb = 10 * Math.log10(Math.fround(mean(frame.map((sample) => sample * sample))) + 1e-10);
+    this.noiseDb ??= Math.min(levelDb, RULES.quietestDb);
+    this.noiseDb = Math.min(levelDb, this.noiseDb + (RULES.noiseRiseDbPerS * RULES.detectorFrameMs) / 1000);
+    return levelDb > Math.max(this.noiseDb + RULES.aboveNoiseDb, RULES.quietestDb);
+  }
+}
+
+/** How far the newest sound stands out of what went on before it. */
+export class Surroundings {
+  private readonly powers: number[];
+  private readonly newestHops: number;
+
+  constructor(hopS: number) {
+    this.newestHops = Math.round(RULES.newestS / hopS);
+    this.powers = new Array(Math.round(RULES.rememberedS / hopS)).fill(0);
+  }
+
+  follow(hop: Float32Array): void {
+    const offset = mean(hop);
+    this.powers.push(mean(hop.map((sample) => (sample - offset) ** 2)));
+    this.powers.shift();
+  }
+
+  get areLoud(): boolean {
+    return Math.max(...this.powers.slice(-this.newestHops)) < RULES.standsOut * median(this.powers);
+  }
+}
+
+/** Mean power of every whole step, counted back from the newest sample; a constant offset has none. */
+export function powers(samples: Float32Array, sampleRate: number): Float32Array {
+  const step = Math.round(RULES.stepS * sampleRate), spare = samples.length % step;
+  const whole = samples.subarray(spare), offset = Math.fround(median(samples));
+  return Float32Array.from({ length: whole.length / step }, (_, place) =>
+    mean(whole.subarray(place * step, (place + 1) * step).map((sample) => (sample - offset) ** 2)));
+}
+
+/** First step of the word around step `at` and the one after its last; below the floor it has ended. */
+export function wordExtent(levels: Float32Array, at: number, earliest: number): { start: number; end: number; floor: number } {
+  const floor = Math.max(...levels.subarray(earliest)) * 10 ** (-RULES.rangeDb / 10);
+  const sounding = Array.from(levels, (level) => level > floor);
+  const before = stepsUntilQuiet(sounding.slice(earliest, at + 1).reverse());
+  const after = stepsUntilQuiet(sounding.slice(at));
+  let start = at + 1 - before;
+  if (start <= earliest) { // said without a pause: the quietest moment parts two words
+    const until = levels.subarray(earliest, at + 1);
+    start = earliest + until.indexOf(Math.min(...until));
+  }
+  return { start, end: at + Math.max(after, 1), floor };
+}
+
+function stepsUntilQuiet(sounding: boolean[]): number {
+  const loud = [...sounding.keys()].filter((step) => sounding[step]);
+  if (!loud.length || loud[0] > RULES.bridgedSteps) return 1;
+  const gap = loud.findIndex((step, place) => loud[place + 1] - step > RULES.bridgedSteps);
+  return loud[gap < 0 ? loud.length - 1 : gap] + 1;
+}

@@ -1,0 +1,63 @@
+// What the page and its worker say to each other.
+import type { Feeling } from "./sentiment_model";
+import type { Word } from "./rules";
+
+export type ModelName = "speech" | "digits" | "sentiment" | "language";
+
+/** What the build found to serve: of each model its file, of each task's results theirs. */
+export interface Site {
+  models: Partial<Record<ModelName, string>>;
+  samples: string[];
+  results: string[];
+  python: Measured | null; // the same figures, measured with Python
+}
+
+export interface Measured {
+  loadMs: number; // until sound can be taken
+  firstAnswerMs: number; // from the first recording to its words
+  realTimeFactor: number; // seconds of computing for each second of sound
+  where: string;
+}
+
+export interface SpokenWord extends Word {
+  latencyMs: number; // from the word's end to the answer, waiting included
+  isUnsure: boolean; // less likely than a word that stands alone must be
+}
+
+export interface SoundState {
+  levelDb: number;
+  muted: boolean;
+  voiceActive: boolean;
+  waiting: string[]; // what may be words, and is said only when others follow
+  columns: Uint8Array; // of the log-mel picture, one after the other
+  heardS: number;
+}
+
+export interface HeardFile {
+  words: SpokenWord[];
+  columns: Uint8Array;
+  soundS: number;
+  computeS: number;
+}
+
+/** Asked of the worker, by name: what goes in, and what comes back. */
+export interface Questions {
+  open: [{ model: ModelName; url: string; runtimeUrl: string }, { metadata: Record<string, string> }];
+  hear: [{ samples: Float32Array; rate: number }, HeardFile];
+  listen: [{ rate: number; port: MessagePort }, void];
+  stop: [Record<string, never>, { heardS: number; computeS: number }];
+  look: [{ images: Float32Array }, Float32Array[]];
+  feel: [{ text: string }, Feeling | null];
+  begin: [{ text: string }, void];
+  next: [{ temperature: number }, string];
+}
+
+export type Question = keyof Questions;
+
+/** One block from the microphone, and when its last sample was captured (Date.now()). */
+export interface Block { samples: Float32Array; capturedAt: number }
+
+export type FromWorker =
+  | { kind: "answer"; id: number; result?: unknown; error?: string }
+  | { kind: "words"; words: SpokenWord[] }
+  | { kind: "sound"; sound: SoundState };

@@ -1,0 +1,47 @@
+// What listener.ts and levels.ts share: the constants of the Python listener, and what a word is.
+
+export const REJECT = "reject"; // the class of everything that is none of the words
+
+// every constant of the Python modules that are named beside it, and no other
+export const RULES = {
+  // vad.py, the energy detector
+  detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
+  // decoder.py
+  hopFrames: 1.5, readBeforeEndS: 0.15, fewestLaterFrames: 3, mostLaterFrames: 10, settledFrames: 1, sureAtOnce: 0.8,
+  oldestDoubtFrames: 5, proposed: 0.05, released: 0.05, peakFrames: 5, leastSeconded: 0.6, secondedS: 0.09,
+  // hold_back.py
+  companyS: 2, vouching: 0.55, worthWaitingAmidNoise: 0.5,
+  // background.py
+  rememberedS: 2, newestS: 0.5, standsOut: 10 ** (12 / 10),
+  // word_extent.py
+  stepS: 0.01, rangeDb: 25, bridgedSteps: 8,
+  // listener.py
+  windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4,
+};
+
+/** What the listener needs of a network. */
+export interface Recogniser {
+  labels: string[];
+  sampleRate: number; // Hz
+  frameSamples: number; // that each frame spans
+  peakAfterStartS: number;
+  peakBeforeEndS: number;
+  runningThreshold: number;
+  loneThreshold: number;
+  noisyThreshold: number;
+  /** Probabilities of the labels for these samples taken as one word. */
+  pooled(samples: Float32Array): Promise<Float32Array>;
+  /** Probabilities of labels and blank, in each of the newest frames. */
+  frames(samples: Float32Array, newest: number): Promise<Float32Array[]>;
+}
+
+/** One word in a stream; times count from the stream's first sample. While it sounds on, its end moves along. */
+export interface Word {
+  digit: string;
+  startS: number;
+  endS: number;
+  confidence: number;
+  emittedS: number; // how much of the stream had been heard when this was said
+  computeMs: number;
+  amidNoise: boolean;
+}

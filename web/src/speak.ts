@@ -1,0 +1,166 @@
+// The Speak tab: digits as they are said, in a microphone, a file or a recording of the project.
+import type { Brain } from "./brain";
+import { Microphone, MicrophoneError } from "./microphone";
+import { element, made, milliseconds, percent, problem } from "./page";
+import type { HeardFile, Measured, Site, SoundState, SpokenWord } from "./protocol";
+import { decoded } from "./sound_file";
+import { SoundView } from "./sound_view";
+
+const MOST_SHOWN = 100; // words
+const UNMUTE = "Nothing but zeros comes in: is the microphone muted?";
+
+export class Speak {
+  private readonly listen = element<HTMLButtonElement>("listen");
+  private readonly view = new SoundView(element<HTMLCanvasElement>("sound"));
+  private microphone: Microphone | null = null;
+  private isMuted = false;
+  private soundS = 0;
+  private computeS = 0;
+
+  constructor(private readonly brain: Brain, site: Site) {
+    this.listen.addEventListener("click", () => this.busy(() => (this.microphone ? this.stop() : this.start())));
+    const file = element<HTMLInputElement>("file");
+    file.addEventListener("change", () => {
+      if (file.files?.length) this.hearFiles(file.files);
+    });
+    this.takeDrops(element("drop"));
+    for (const name of site.samples) {
+      const button = made("button", { type: "button" }, name.replace(/^.*\/|\.wav$/g, "").replaceAll("_", " "));
+      button.addEventListener("click", () => this.hearSample(name));
+      element("samples").append(button);
+    }
+    if (site.python) this.showPython(site.python);
+  }
+
+  /** The model is there: from now on it listens. */
+  ready(): void {
+    this.listen.disabled = false;
+    this.listen.textContent = "Listen";
+    element("load").textContent = milliseconds(performance.now());
+    document.body.dataset.ready = "speech";
+  }
+
+  words(words: SpokenWord[], columns: Uint8Array = new Uint8Array(0), isLive = true): void {
+    this.view.add(columns, words);
+    const heard = element("heard");
+    for (const { digit, confidence, latencyMs, startS, isUnsure } of words) {
+      const when = isLive ? milliseconds(Math.max(0, latencyMs)) : `at ${startS.toFixed(2)} s`;
+      const look = { "data-digit": digit, class: isUnsure ? "unsure" : "sure" };
+      const title = isUnsure ? "unsure: so faint a likeness may be none" : "";
+      heard.append(made("li", { ...look, title }, made("b", {}, isUnsure ? `${digit}?` : digit), made("small", {}, `${percent(confidence)} · ${when}`)));
+    }
+    while (heard.children.length > MOST_SHOWN) heard.firstChild!.remove();
+  }
+
+  sound({ levelDb, muted, voiceActive, waiting, columns }: SoundState): void {
+    if (!this.microphone) return; // what was on its way when it was stopped
+    element<HTMLMeterElement>("level").value = levelDb;
+    element("state").textContent = voiceActive ? "hearing a voice" : "listening";
+    element("waiting").textContent = waiting.length ? `perhaps ${waiting.join(" ")}: waiting for another digit` : "";
+    this.view.add(columns);
+    if (muted !== this.isMuted) problem(muted ? UNMUTE : "");
+    this.isMuted = muted;
+  }
+
+  private async start(): Promise<void> {
+    problem("");
+    this.clear();
+    const microphone = await Microphone.open((error) => this.busy(() => this.stop().then(() => problem(error.message))));
+    await this.brain.ask("listen", { rate: microphone.rate, port: microphone.sound }, [microphone.sound]);
+    this.microphone = microphone;
+    this.show("Stop", "listening");
+  }
+
+  private async stop(): Promise<void> {
+    const microphone = this.microphone;
+    this.microphone = null;
+    await microphone?.close();
+    const { heardS, computeS } = await this.brain.ask("stop", {});
+    this.spent(heardS, computeS);
+    element<HTMLMeterElement>("level").value = -60;
+    element("waiting").textContent = "";
+    this.show("Listen", `listened for ${heardS.toFixed(1)} s`);
+  }
+
+  private async hearSample(name: string): Promise<void> {
+    await this.busy(async () => {
+      const response = await fetch(name);
+      if (!response.ok) throw new Error(`${name} is not there.`);
+      const file = await response.arrayBuffer();
+      const player = new Audio(name);
+      player.play().catch(() => {}); // whoever has no loudspeaker sees the answer all the same
+      await this.hear(file, name.replace(/^.*\//, ""));
+    });
+  }
+
+  private async hearFiles(files: FileList): Promise<void> {
+    await this.busy(async () => {
+      for (const file of files) await this.hear(await file.arrayBuffer(), file.name);
+    });
+  }
+
+  private async hear(file: ArrayBuffer, name: string): Promise<void> {
+    if (this.microphone) await this.stop();
+    problem("");
+    this.clear();
+    const { samples, rate } = await decoded(file, name), asked = performance.now();
+    const heard: HeardFile = await this.brain.ask("hear", { samples, rate }, [samples.buffer]);
+    const firstAnswer = element("first-answer");
+    if (!this.soundS) firstAnswer.textContent = milliseconds(performance.now() - asked);
+    this.spent(heard.soundS, heard.computeS);
+    this.words(heard.words, heard.columns, false);
+    const text = heard.words.map((word) => word.digit).join("") || "no digit";
+    element("state").textContent = `${name}: ${text}`;
+  }
+
+  private takeDrops(zone: HTMLElement): void {
+    const over = (isOver: boolean) => (event: DragEvent) => {
+      event.preventDefault();
+      zone.classList.toggle("over", isOver);
+    };
+    document.addEventListener("dragover", over(true));
+    document.addEventListener("dragleave", over(false));
+    document.addEventListener("drop", (event) => {
+      over(false)(event);
+      if (event.dataTransfer?.files.length) this.hearFiles(event.dataTransfer.files);
+    });
+  }
+
+  /** One thing at a time; what goes wrong is said. */
+  private async busy(act: () => Promise<void>): Promise<void> {
+    if (!document.body.dataset.ready) return problem("The model is still being loaded.");
+    this.listen.disabled = true;
+    try {
+      await act();
+    } catch (error) {
+      problem((error as Error).message);
+      if (!(error instanceof MicrophoneError)) console.warn(error);
+    }
+    this.listen.disabled = false;
+  }
+
+  private show(action: string, state: string): void {
+    this.listen.textContent = action;
+    this.listen.setAttribute("aria-pressed", String(this.microphone !== null));
+    element("state").textContent = state;
+  }
+
+  private clear(): void {
+    element("heard").replaceChildren();
+    element("state").textContent = "";
+    this.view.clear();
+  }
+
+  private spent(soundS: number, computeS: number): void {
+    this.soundS += soundS;
+    this.computeS += computeS;
+    if (this.soundS) element("real-time").textContent = milliseconds((1000 * this.computeS) / this.soundS);
+  }
+
+  private showPython({ loadMs, firstAnswerMs, realTimeFactor, where }: Measured): void {
+    element("python-where").textContent = `Python (${where})`;
+    element("python-load").textContent = milliseconds(loadMs);
+    element("python-first-answer").textContent = milliseconds(firstAnswerMs);
+    element("python-real-time").textContent = milliseconds(1000 * realTimeFactor);
+  }
+}
