@@ -122,8 +122,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
 
     cuts = [version for version in versions if version.stage == "structured"]
     for cut in cuts:
-        smaller_cut = with_int8_weights(with_small_tables(cut, workshop), workshop)
-        versions.insert(versions.index(cut) + 1, smaller_cut)
+        versions.insert(versions.index(cut) + 1, with_int8_weights(with_small_tables(cut, workshop), workshop))
     small = with_small_tables(pruned, workshop)
     quantised = [
         quantized_static(small, workshop),
@@ -132,12 +131,10 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         with_int8_weights(small, workshop),
     ]
     if arguments.int4:
-        quantised.append(with_int4_weights(pruned, workshop))
+        quantised.append(with_int4_weights(small, workshop))
     dynamic = quantized_dynamic(small, workshop)
-    if file_size(dynamic.onnx_path).bytes < file_size(small.onnx_path).bytes:  # there was something to convert
-        quantised.append(dynamic)
-    else:
-        versions.append(dynamic)
+    converts = file_size(dynamic.onnx_path).bytes < file_size(small.onnx_path).bytes
+    (quantised if converts else versions).append(dynamic)
     versions += [with_float16_weights(pruned, workshop), *([small] if small is not pruned else []), *quantised]
     return report(versions, quantised, pruned, task, folder, student_path, arguments, workshop)
 
@@ -264,11 +261,9 @@ def parse_arguments() -> argparse.Namespace:
         "--structured", type=partial_share, nargs="*", default=[], metavar="SHARE", help="channels to remove"
     )
     how.add_argument("--structured_epochs", type=positive_int, help="after the removal (as many as zeroing has in all)")
-    how.add_argument(
-        "--table_bits", type=int, choices=BITS, default=8, help="for a row of a table of words or characters (8)"
-    )
     how.add_argument("--qat_epochs", type=whole_number, default=4, help="of training with rounding in place; 0: none")
     how.add_argument("--int4", action="store_true", help="also store the weights in 4 bits, in groups")
+    how.add_argument("--table_bits", type=int, choices=BITS, help="store the rows of a table of words in so few bits")
     how.add_argument("--temperature", type=positive_float, default=4.0, help="softens the teacher's answers")
     how.add_argument("--alpha", type=share, default=0.7, help="the teacher's share of the loss")
     how.add_argument("--lr", type=positive_float, default=2.5e-4, help="highest rate of each fine-tuning")

@@ -17,7 +17,7 @@ from typing import Any
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from dwindle.errors import UserError
 from dwindle.files import sha256_of, written_whole
@@ -159,3 +159,12 @@ def _unpacked(path: str | os.PathLike, content: bytes) -> Any:
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # a stranger's bytes can make the parser fail in any way
         raise UserError(f"{path}: damaged, or not a checkpoint of this project") from error
+
+
+def fingerprint(network: nn.Module) -> str:
+    """The same for the same weights, and for no others."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from dwindle.checkpoint import load_safely, save_tensors
+from dwindle.checkpoint import fingerprint, load_safely, save_tensors
 from dwindle.compress.compare import Version
 from dwindle.compress.workshop import Workshop
 from dwindle.errors import UsageError, UserError
 from dwindle.export.layers import matrices_in
-from dwindle.train.trainer import fingerprint
 
 NEVER_TRAINED_TO_ZERO = 0.01  # a share of exact zeros that training alone does not reach
 STATE_FORMAT = "dwindle-pruning-1"

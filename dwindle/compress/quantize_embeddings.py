@@ -25,6 +25,8 @@ CLIPPED = (1.0, 0.92, 0.85, 0.78, 0.71, 0.64)  # of a row's largest value: less 
 
 def with_small_tables(parent: Version, workshop: Workshop) -> Version:
     """The parent's file with its tables in few bits; all else is as it was. One without tables stays itself."""
+    if workshop.table_bits is None:
+        return parent
     name = f"{parent.name}_table{workshop.table_bits}"
     path = workshop.folder / f"{name}.onnx"
     model = read_onnx(parent.onnx_path)
@@ -37,8 +39,10 @@ def with_small_tables(parent: Version, workshop: Workshop) -> Version:
     return replace(parent, name=name, stage="quantised", onnx_path=path, note=note)
 
 
-def shrink_tables_of(path: Path, bits: int) -> None:
-    """The same of a file that lies there already."""
+def shrink_tables_of(path: Path, bits: int | None) -> None:
+    """The same of a file that lies there already; None leaves it as it is."""
+    if bits is None:
+        return
     model = read_onnx(path)
     metadata = metadata_of(model)
     if store_tables(model, bits):

@@ -33,7 +33,7 @@ class Workshop:
     learning_rate: float
     seed: int
     resume: bool  # a state that does not fit is then an error, and not passed over
-    table_bits: int = 8  # of a number in a table of words or characters, in quantised files
+    table_bits: int | None = None  # of a number in a table of words, in quantised files; None: as other weights
 
     @property
     def is_main_process(self) -> bool:

@@ -1,6 +1,5 @@
 """Training: one loop for teacher and student, on one process or many, that can be killed and resumed at any moment."""
 
-import hashlib
 import json
 import math
 import sys
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from dwindle.checkpoint import load_safely, save_tensors
+from dwindle.checkpoint import fingerprint, load_safely, save_tensors
 from dwindle.engine import Engine, torch_engine
 from dwindle.errors import UserError, describe_os_error
 from dwindle.files import written_whole
@@ -265,12 +264,3 @@ class Trainer:
             lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)
             with written_whole(self.log_path) as temporary:  # an evaluation is logged before its state is saved
                 temporary.write_text("".join(lines[: self.evaluations]), encoding="utf-8")
-
-
-def fingerprint(network: nn.Module) -> str:
-    """The same for the same weights, and for no others."""
-    digest = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]

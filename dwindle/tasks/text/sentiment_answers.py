@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from dwindle.checkpoint import load_safely, save_tensors
+from dwindle.checkpoint import fingerprint, load_safely, save_tensors
 from dwindle.errors import UserError
 from dwindle.tasks.text.sentiment_batches import by_length
-from dwindle.train.trainer import fingerprint
 
 ASKED_AT_ONCE = 128
 
