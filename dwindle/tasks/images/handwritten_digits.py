@@ -139,9 +139,13 @@ class HandwrittenDigits(PlainTask):
             yield {"image": self.training.only(indices).images}
 
     def trial_inputs(self, count: int) -> dict[str, Tensors]:
-        """Real ones that no quantiser was calibrated with."""
-        spread = torch.linspace(0, len(self.parts.validation) - 1, min(count, len(self.parts.validation))).long()
-        return {**super().trial_inputs(count), "real": {"image": self.parts.validation.images[spread]}}
+        """Real ones that no quantiser was calibrated with, and two digits laid over one another in random strength."""
+        images = self.parts.validation.images
+        spread = torch.linspace(0, len(images) - 1, min(count, len(images))).long()
+        generator = torch.Generator().manual_seed(count)
+        first, second = (images[torch.randint(len(images), (count,), generator=generator)] for _ in range(2))
+        share = torch.rand(count, 1, 1, 1, generator=generator)
+        return {"real": {"image": images[spread]}, "random": {"image": share * first + (1 - share) * second}}
 
     def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
         known = {name: data_set.licence for name, data_set in DATA_SETS.items()} | {"drawn_digits": "MIT"}
