@@ -50,7 +50,8 @@ def vectors(recordings: dict[str, tuple[np.ndarray, int]], model: Path = MODEL) 
         rate, chunk = RATES[number % len(RATES)], CHUNK_SAMPLES[number % len(CHUNK_SAMPLES)]
         resampled = soxr.resample(samples, own_rate, rate) if own_rate != rate else samples
         pcm = np.clip(np.round(resampled * 32_768), -32_768, 32_767).astype("<i2")
-        listener = RealTimeInference(recogniser, VoiceActivityDetector(DETECTOR, recogniser.sample_rate))
+        detector = VoiceActivityDetector(DETECTOR, recogniser.sample_rate)
+        listener = RealTimeInference(recogniser, detector, final_ends=True)  # the page reads a word's end at the end
         processor = AudioProcessor(rate, recogniser.sample_rate)
         words = []
         for at in range(0, len(pcm), chunk):

@@ -1,4 +1,4 @@
-// How loud sound is, and what follows from it: vad.py, background.py and word_extent.py of dwindle/infer/speech/.
+// How loud sound is, and what follows from it: vad.py and edges.py of dwindle/infer/speech/.
 import { RULES } from "./rules";
 
 const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -35,7 +35,8 @@ export class EnergyDetector {
   }
 
   private isLoud(frame: Float32Array): boolean {
-    const levelDb = 10 * Math.log10(Math.fround(mean(frame.map((sample) => sample * sample))) + 1e-10);
+    const offset = Math.fround(mean(frame)); // has no level
+    const levelDb = 10 * Math.log10(Math.fround(mean(frame.map((sample) => (sample - offset) ** 2))) + 1e-10);
     this.noiseDb ??= Math.min(levelDb, RULES.quietestDb);
     this.noiseDb = Math.min(levelDb, this.noiseDb + (RULES.noiseRiseDbPerS * RULES.detectorFrameMs) / 1000);
     return levelDb > Math.max(this.noiseDb + RULES.aboveNoiseDb, RULES.quietestDb);

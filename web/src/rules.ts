@@ -11,9 +11,9 @@ export const RULES = {
   oldestDoubtFrames: 5, proposed: 0.05, released: 0.05, peakFrames: 5, leastSeconded: 0.6, secondedS: 0.09,
   // hold_back.py
   companyS: 2, vouching: 0.55, worthWaitingAmidNoise: 0.5,
-  // background.py
+  // vad.py, the background
   rememberedS: 2, newestS: 0.5, standsOut: 10 ** (12 / 10),
-  // word_extent.py
+  // edges.py, in a stream
   stepS: 0.01, rangeDb: 25, bridgedSteps: 8,
   // listener.py
   windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4,
