@@ -44,7 +44,7 @@ export class EnergyDetector {
 }
 
 /** How far the newest sound stands out of what went on before it. */
-export class Surroundings {
+export class Background {
   private readonly powers: number[];
   private readonly newestHops: number;
 
@@ -59,13 +59,13 @@ export class Surroundings {
     this.powers.shift();
   }
 
-  get areLoud(): boolean {
-    return Math.max(...this.powers.slice(-this.newestHops)) < RULES.standsOut * median(this.powers);
+  get isLoud(): boolean {
+    return Math.max(...this.powers.slice(-this.newestHops)) < 10 ** (RULES.standsOutDb / 10) * median(this.powers);
   }
 }
 
 /** Mean power of every whole step, counted back from the newest sample; a constant offset has none. */
-export function powers(samples: Float32Array, sampleRate: number): Float32Array {
+export function streamLevels(samples: Float32Array, sampleRate: number): Float32Array {
   const step = Math.round(RULES.stepS * sampleRate), spare = samples.length % step;
   const whole = samples.subarray(spare), offset = Math.fround(median(samples));
   return Float32Array.from({ length: whole.length / step }, (_, place) =>

@@ -1,4 +1,4 @@
-// Any rate down to a lower one, chunk by chunk: dwindle/infer/speech/resampler.py in the browser.
+// Any rate down to a lower one, chunk by chunk: the resampler of dwindle/infer/speech/processor.py in the browser.
 import { joined } from "./levels";
 
 const PASS_HZ_SHARE = 0.9; // of the output's half rate: flat up to here

@@ -4,16 +4,15 @@ export const REJECT = "reject"; // the class of everything that is none of the w
 
 // every constant of the Python modules that are named beside it, and no other
 export const RULES = {
-  // vad.py, the energy detector
+  // vad.py, the energy detector and the background
   detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
+  rememberedS: 2, newestS: 0.5, standsOutDb: 12,
   // decoder.py
-  hopFrames: 1.5, readBeforeEndS: 0.15, fewestLaterFrames: 3, mostLaterFrames: 10, settledFrames: 1, sureAtOnce: 0.8,
-  oldestDoubtFrames: 5, proposed: 0.05, released: 0.05, peakFrames: 5, leastSeconded: 0.6, secondedS: 0.09,
+  hopFrames: 1.5, decodeBeforeEndS: 0.15, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, settledFrames: 1, certainAtOnce: 0.8,
+  retriedFrames: 5, proposed: 0.05, released: 0.05, peakFrames: 5, leastPooledShare: 0.6, pooledBeforeS: 0.09,
   // hold_back.py
-  companyS: 2, vouching: 0.55, worthWaitingAmidNoise: 0.5,
-  // vad.py, the background
-  rememberedS: 2, newestS: 0.5, standsOut: 10 ** (12 / 10),
-  // edges.py, in a stream
+  holdS: 2, confirming: 0.55, worthHoldingAmidNoise: 0.5,
+  // edges.py
   stepS: 0.01, rangeDb: 25, bridgedSteps: 8,
   // listener.py
   windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4,
