@@ -1,4 +1,4 @@
-"""The released model on the project's own recordings: which word, in which frame, and how soon; a gate for the listener.
+"""The gate: the released model hears the recordings of this project as it was heard to hear them, frame by frame.
 
 Events are pinned to a frame of 32 ms. A constant that was doubled or halved moves or loses one of them.
 """
