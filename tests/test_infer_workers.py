@@ -95,7 +95,7 @@ def test_nobody_waits_for_workers_that_nobody_needs(place, tmp_path):
     first_s = time.monotonic() - started
     process.stdout.close()
     process.wait(timeout=60)
-    assert time.monotonic() - started < 3 * first_s + 2
+    assert time.monotonic() - started < 6 * first_s + 2  # of 16 files; the second comes from a worker that must start
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
 
