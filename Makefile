@@ -43,9 +43,10 @@ demo: artifacts/model_int8.onnx .venv-demo/installed  ## hear digits in the reco
 	    'make test' 'every test, on the full requirements (5 GB)' \
 	    'make pipeline' 'train, prune, quantise and export one yourself'
 
-test: .venv/installed  ## install everything, check the style, run every test (quick ones first)
+test: .venv/installed  ## install everything, check style and types, run every test (quick ones first)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/pyright --pythonpath $(FULL)
 	$(FULL) -m pytest -n $(CORES) --dist loadfile $(wildcard test_components.py) tests $(PYTEST_FLAGS)
 
 pipeline: .venv/installed  ## every stage in order, small settings, from whatever data there is

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
+from typing import Any
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -54,7 +55,8 @@ def run(main: Callable[[], int | None]) -> None:
             os.dup2(nowhere, number)
             setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
     with suppress(AttributeError):  # a test's stand-in
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
+        stdout: Any = sys.stdout
+        stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' remarks on lines of theirs say nothing to a person
     try:

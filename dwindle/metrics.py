@@ -95,7 +95,8 @@ def error_rate(per_file: Sequence[Edits]) -> Metric:
 def bits_per_character(nats_per_chunk: Sequence[float], characters_per_chunk: Sequence[int]) -> Metric:
     """Cross-entropy in bits; its interval takes the chunks of text as independent."""
     mean, low, high = _mean_over_chunks(nats_per_chunk, characters_per_chunk)
-    return Metric(*(nats / math.log(2) for nats in (mean, low, high)), sum(characters_per_chunk), BITS, False)
+    per_bit = math.log(2)
+    return Metric(mean / per_bit, low / per_bit, high / per_bit, sum(characters_per_chunk), BITS, False)
 
 
 def perplexity(nats_per_chunk: Sequence[float], tokens_per_chunk: Sequence[int]) -> Metric:

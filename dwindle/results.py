@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+from jsonschema.exceptions import best_match
 
 from dwindle.errors import UsageError, UserError, run
 from dwindle.files import write_json
@@ -109,7 +110,7 @@ def from_first_format(score: dict[str, Any]) -> dict[str, Any]:
 
 def validate(content: Any, name: str = "results") -> None:
     """Raise for content that does not follow the schema, naming the first place that is wrong."""
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(content))
+    error = best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(content))
     if error is not None:
         place = "/".join(str(part) for part in error.absolute_path) or "the top"
         raise UserError(f"{name}: wrong at {place}: {textwrap.shorten(error.message, 160)}")

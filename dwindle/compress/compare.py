@@ -1,7 +1,7 @@
 """Versions side by side: what each costs and how well it does, and which of them should ship."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def measured(versions: Sequence[Version], task: Task, rounds: int) -> list[Measu
 def _timed(
     versions: Sequence[Version], sessions: dict[str, Any], example: Tensors, rounds: int
 ) -> dict[tuple[str, str], Latency]:
-    calls: dict[tuple[str, str], Any] = {}
+    calls: dict[tuple[str, str], Callable[[], object]] = {}
     for name in (one.name for one in versions):
         whole = with_empty_state(example, state_of(sessions[name]))
         feed = {key: tensor.numpy() for key, tensor in whole.items()}

@@ -38,13 +38,13 @@ def without_channels(network: nn.Module, smaller: nn.Module, example: Tensors) -
     network = copy.deepcopy(network).eval()
     outputs = {name: len(layer.weight) for name, layer in smaller.named_modules() if isinstance(layer, LAYERS)}
     layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, LAYERS)}
-    fixed = {layer for name, layer in layers.items() if outputs.get(name) == len(layer.weight)}
+    fixed: set[nn.Module] = {layer for name, layer in layers.items() if outputs.get(name) == len(layer.weight)}
     graph = torch_pruning.DependencyGraph().build_dependency(network, tuple(example.values()))
     importance = torch_pruning.importance.GroupMagnitudeImportance(p=2)
     for name, layer in layers.items():
         surplus = len(layer.weight) - outputs.get(name, len(layer.weight))
         if surplus > 0:
-            scores = importance(_group(graph, layer, list(range(len(layer.weight))), fixed))
+            scores: Any = importance(_group(graph, layer, list(range(len(layer.weight))), fixed))
             _group(graph, layer, scores.argsort()[:surplus].tolist(), fixed).prune()
     try:
         smaller.load_state_dict(network.state_dict())
@@ -76,8 +76,8 @@ def prune_channels(
     A task whose networks have other widths than channels (heads, units) says itself what goes: by `narrowed`.
     """
     example = workshop.task.example_inputs()
-    if hasattr(workshop.task, "narrowed"):
-        cut, smaller = workshop.task.narrowed(network, arguments, share)
+    if by_task := getattr(workshop.task, "narrowed", None):
+        cut, smaller = by_task(network, arguments, share)
     else:
         smaller = narrowed(arguments, share)
         with torch.enable_grad():  # the dependencies are found by following gradients

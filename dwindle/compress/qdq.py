@@ -56,10 +56,10 @@ def _store_biases(model: onnx.ModelProto, constants: dict[str, np.ndarray], stor
     makers = makers_of(model)
     added = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in list(model.graph.node):
-        sources = [makers.get(name) for name in node.input[:2]]
+        sources = [makers[name] for name in node.input[:2] if name in makers]
         if node.op_type not in ("Conv", "Gemm") or len(node.input) < 3 or node.input[2] not in constants:
             continue
-        if not all(source is not None and source.op_type == "DequantizeLinear" for source in sources):
+        if len(sources) < 2 or any(source.op_type != "DequantizeLinear" for source in sources):
             continue
         scale = (added[sources[0].input[1]] * added[sources[1].input[1]]).astype(np.float32)
         bias = np.round(constants[node.input[2]].astype(np.float64) / scale)

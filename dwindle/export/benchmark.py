@@ -60,7 +60,8 @@ def memory_and_loading(model: nn.Module, files: Mapping[str, Path], example: Ten
     """Import, load, first run and peak memory, each in a process of its own on one thread."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "example.npz", **{name: tensor.numpy() for name, tensor in example.items()})
+        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in example.items()}
+        np.savez(Path(folder) / "example.npz", **arrays)
         whole = BytesIO()
         torch.save(model, whole)  # to a file it raises what says nothing of a full disk
         (Path(folder) / "eager.pt").write_bytes(whole.getvalue())

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -30,7 +31,7 @@ def to_onnx(
     model: nn.Module, example: Tensors, path: str | Path, inputs: Axes, outputs: Axes, metadata: dict[str, str]
 ) -> None:
     """ONNX with the free axes that `inputs` and `outputs` name, read back and checked."""
-    written = io.BytesIO()
+    written: Any = io.BytesIO()  # torch takes one, though its types say a path
     with _ready_for_tracing(model):
         torch.onnx.export(
             model,
@@ -93,7 +94,8 @@ def to_executorch(model: nn.Module, example: Tensors, path: str | Path, metadata
     kinds = imported("executorch.backends.xnnpack.partition.config", EXECUTORCH_REMEDY).ALL_PARTITIONER_CONFIGS
     # behind a convolution XNNPACK's softmax runs over the wrong axis; the portable one does not
     lowered_kinds = [kind for kind in kinds if kind.__name__ != "SoftmaxConfig"]
-    plain = copy.deepcopy(model).to(memory_format=torch.contiguous_format)  # portable operators want one order of axes
+    plain: Any = copy.deepcopy(model)
+    plain = plain.to(memory_format=torch.contiguous_format)  # portable operators want one order of axes
     with _ready_for_tracing(plain):
         lowered = exir.to_edge_transform_and_lower(
             torch.export.export(plain, tuple(example.values())),

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -90,6 +91,9 @@ def _size(content: bytes) -> Size:
     return Size(len(content), len(gzip.compress(content, compresslevel=9, mtime=0)))
 
 
+Name = TypeVar("Name")  # of what is timed: anything that tells one from another
+
+
 @dataclass(frozen=True)
 class Latency:
     """One callable's times, in the order in which they were taken."""
@@ -116,14 +120,14 @@ class Latency:
 
 
 def latencies(
-    callables: Mapping[str, Callable[[], object]], rounds: int = 200, warm_up: int = 20
-) -> dict[str, Latency]:
+    callables: Mapping[Name, Callable[[], object]], rounds: int = 200, warm_up: int = 20
+) -> dict[Name, Latency]:
     """Time the callables in turns, round after round, so that a busy moment of the machine hits all alike.
 
     Each round has an order of its own, and each call is made once untimed before: whoever comes after a large one finds
     the caches cold, and would seem slower than its twin that does not.
     """
-    times_ms: dict[str, list[float]] = {name: [] for name in callables}
+    times_ms: dict[Name, list[float]] = {name: [] for name in callables}
     order, shuffle = list(callables.items()), random.Random(0).shuffle
     for turn in range(-warm_up, rounds):
         shuffle(order)

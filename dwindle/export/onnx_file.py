@@ -1,5 +1,6 @@
 """ONNX files: made lean, told what they are, checked after writing."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def check_onnx(path: str | Path, inputs: Axes, outputs: Axes, metadata: dict[str
         raise UserError(f"{path.name}: not a valid ONNX model: {str(error).strip().splitlines()[0]}") from error
 
 
-def _free_axes(values: list[onnx.ValueInfoProto]) -> Axes:
+def _free_axes(values: Iterable[onnx.ValueInfoProto]) -> Axes:
     return {
         value.name: {
             axis: dimension.dim_param

@@ -50,23 +50,25 @@ class Muon(torch.optim.Optimizer):
                     self._adapt(parameter, group)
 
     def _turn(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
+        state, gradient = self.state[parameter], parameter.grad
+        assert gradient is not None, "only what has a gradient comes here"
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
-        update = orthogonal(parameter.grad.lerp(state["momentum"], MOMENTUM))  # Nesterov
+        state["momentum"].lerp_(gradient, 1 - MOMENTUM)
+        update = orthogonal(gradient.lerp(state["momentum"], MOMENTUM))  # Nesterov
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(update, alpha=-group["lr"] * UPDATE_RMS * max(parameter.shape) ** 0.5)
 
     def _adapt(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
+        state, gradient = self.state[parameter], parameter.grad
+        assert gradient is not None, "only what has a gradient comes here"
         if not state:
             state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
             state["steps"] = torch.zeros((), dtype=torch.int64)
         state["steps"] += 1
         (first, second), steps = OTHERS_BETAS, int(state["steps"])
-        state["mean"].lerp_(parameter.grad, 1 - first)
-        state["square"].lerp_(parameter.grad.square(), 1 - second)
+        state["mean"].lerp_(gradient, 1 - first)
+        state["square"].lerp_(gradient.square(), 1 - second)
         spread = (state["square"] / (1 - second**steps)).sqrt_().add_(TINY)
         parameter.addcdiv_(state["mean"], spread, value=-group["lr"] * OTHERS_RATE / (1 - first**steps))
 

@@ -38,7 +38,9 @@ def moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
         steps = float(count)
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage] - as torch's own averages do
+            averaged, current, 1 - min(decay, (1 + steps) / (10 + steps))
+        )
 
     return update
 

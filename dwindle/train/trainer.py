@@ -60,7 +60,8 @@ class Trainer:
         self.model, self.optimizer, self.batches = accelerator.prepare(model, optimizer_of(model, recipe), batches)
         self.teacher = None if teacher is None else accelerator.prepare_model(teacher, evaluation_mode=True).eval()
         self.parent = None if parent is None else accelerator.prepare_model(parent, evaluation_mode=True).eval()
-        self.average = AveragedModel(self.plain, multi_avg_fn=moving_average(recipe.averaging))
+        update: Any = moving_average(recipe.averaging)  # of lists of tensors, as torch calls it
+        self.average = AveragedModel(self.plain, multi_avg_fn=update)
         # what a saved state must agree with to be continued
         self.conditions = {**asdict(recipe), "task": task.name, "training data": task.training_data()}
         self.conditions |= {"starting weights": fingerprint(model), "teacher": None}
@@ -122,7 +123,7 @@ class Trainer:
                 group["lr"] = self.recipe.rate_at(self.step / self.last_step)
             losses.append(self._one_step(batch))
             self.step += 1
-        mean_loss = float(self.accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
+        mean_loss = float(self._mean_of_all(torch.stack(losses).mean()))
         self._agree_on_statistics()
         if not all(tensor.isfinite().all() for tensor in self.average.module.state_dict().values()):
             raise self._diverged()
@@ -171,13 +172,19 @@ class Trainer:
         """Each process saw its own examples: keep the mean, and of whole numbers the main process's."""
         for buffer in self.average.module.buffers():
             if buffer.is_floating_point():
-                buffer.copy_(self.accelerator.reduce(buffer, reduction="mean"))
+                buffer.copy_(self._mean_of_all(buffer))
             else:
-                buffer.copy_(broadcast(buffer))
+                main_process_s: Any = broadcast(buffer)
+                buffer.copy_(main_process_s)
+
+    def _mean_of_all(self, tensor: Tensor) -> Tensor:
+        """Over the processes."""
+        mean: Any = self.accelerator.reduce(tensor, reduction="mean")
+        return mean
 
     def _agreed(self, validate: Callable[[], Metric]) -> Metric:
         """The main process's score for all: whether to go on is decided by it, and all must decide alike."""
-        score = [validate() if self.accelerator.is_main_process else None]
+        score: list[Any] = [validate() if self.accelerator.is_main_process else None]
         return broadcast_object_list(score)[0]
 
     def _satisfied(self) -> bool:
