@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from bench.short_training import answers, train_briefly
 from dwindle.checkpoint import command_line, load_checkpoint
-from dwindle.cli import FlagParser, pathname, positive_int
+from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.errors import run
 from dwindle.files import write_json
 from dwindle.task import open_task, options_of
@@ -126,7 +126,7 @@ def mean_and_interval(values: list[float]) -> dict[str, Any]:
 
 def parse_arguments() -> argparse.Namespace:
     parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", help="default: $DWINDLE_DATA, else data/")
+    parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else data/")
     parser.add_argument("--teacher", type=pathname, default=Path("artifacts/handwritten_digits/teacher.pt"))
     parser.add_argument("--draws", type=positive_int, default=10)
     parser.add_argument("--json", type=pathname, required=True, metavar="FILE", help="where the table goes")

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from dwindle.cli import FlagParser, pathname, positive_int
+from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.data import data_directory
 from dwindle.edits import NO_EDITS, Edits, edits, error_rate_interval
 from dwindle.errors import UserError, run
@@ -46,11 +46,9 @@ Texts = dict[Path, list[str]]  # what the listener heard in each recording
 
 def main() -> None:
     parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", help="default: $DWINDLE_DATA, else data/")
+    parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else data/")
     parser.add_argument("--model", type=pathname, default=DEFAULT_MODEL)
-    parser.add_argument(
-        "--network", type=pathname, metavar="CHECKPOINT", help="this network in the place of the model's"
-    )
+    parser.add_argument("--network", type=pathname, metavar="CHECKPOINT", help="this network in its place")
     parser.add_argument("--workers", type=positive_int, default=usable_cores(), help="processes (default: all cores)")
     parser.add_argument("--output", type=pathname, help="write all numbers as JSON")
     arguments = parser.parse_args()

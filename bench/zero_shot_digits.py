@@ -22,7 +22,7 @@ from torch.nn import functional
 from bench.few_shot_digits import mean_and_interval
 from bench.short_training import answers, train_briefly
 from dwindle.checkpoint import command_line
-from dwindle.cli import FlagParser, pathname, positive_int
+from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.errors import run
 from dwindle.files import write_json
 from dwindle.metrics import area_under_curve
@@ -120,7 +120,7 @@ def share(right: Tensor) -> float:
 
 def parse_arguments() -> argparse.Namespace:
     parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", help="default: $DWINDLE_DATA, else data/")
+    parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else data/")
     parser.add_argument("--pairs", type=positive_int, default=45, help="fewer, for a look")
     parser.add_argument("--json", type=pathname, required=True, metavar="FILE", help="where the table goes")
     return parser.parse_args()
