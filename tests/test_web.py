@@ -49,10 +49,18 @@ def plain_browser(playwright):
 
 
 @pytest.fixture(scope="module")
-def page(plain_browser, url):
+def loaded(plain_browser, url):
     page = opened(plain_browser, url)
     yield page
     page.context.close()
+
+
+@pytest.fixture
+def page(loaded):
+    """One page for several tests, each of which begins where a visitor does."""
+    loaded.get_by_role("tab", name="Speak").click()
+    loaded.errors.clear()
+    return loaded
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +173,6 @@ def test_an_unsure_digit_is_shown_as_unsure(page, tmp_path):
             break
     else:
         pytest.fail("Python was never unsure")
-    page.get_by_role("tab", name="Speak").click()
     page.set_input_files("#file", path)
     page.wait_for_selector(f"#state:has-text('{path.name}:')")
     shown = [item.get_attribute("class") for item in page.locator("#heard li").all()]
