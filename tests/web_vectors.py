@@ -51,7 +51,7 @@ def vectors(recordings: dict[str, tuple[np.ndarray, int]], model: Path = MODEL) 
         resampled = soxr.resample(samples, own_rate, rate) if own_rate != rate else samples
         pcm = np.clip(np.round(resampled * 32_768), -32_768, 32_767).astype("<i2")
         detector = VoiceActivityDetector(DETECTOR, recogniser.sample_rate)
-        listener = RealTimeInference(recogniser, detector, final_ends=True)  # the page reads a word's end at the end
+        listener = RealTimeInference(recogniser, detector)
         processor = AudioProcessor(rate, recogniser.sample_rate)
         words = []
         for at in range(0, len(pcm), chunk):
