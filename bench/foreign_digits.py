@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from dwindle.checkpoint import command_line
-from dwindle.cli import FlagParser, positive_int
+from dwindle.cli import FlagParser, pathname, positive_int
 from dwindle.errors import imported, run
 from dwindle.files import sha256_of, write_json
 from dwindle.infer.images.reader import DigitReader
@@ -63,10 +63,10 @@ def look(image: np.ndarray, times: int, is_dark: bool, margin: int) -> Image.Ima
 def parse_arguments() -> argparse.Namespace:
     parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--model", type=Path, default=released_model("handwritten_digits"), help="an exported ONNX file"
+        "--model", type=pathname, default=released_model("handwritten_digits"), help="an exported ONNX file"
     )
     parser.add_argument("--every", type=positive_int, default=1, help="every so many images, for a look")
-    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="where the table goes")
+    parser.add_argument("--json", type=pathname, required=True, metavar="FILE", help="where the table goes")
     return parser.parse_args()
 
 

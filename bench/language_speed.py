@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from bench.nanogpt import NanoGPT
 from dwindle import errors
-from dwindle.cli import FlagParser, positive_int
+from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.export.measure import latencies, parameters
 from dwindle.infer.text.language_generator import TextGenerator
 from dwindle.machine import processor
@@ -113,8 +113,8 @@ def writing(model: TextGenerator, rounds: int) -> dict[int, dict[str, float]]:
 
 def parse_arguments() -> argparse.Namespace:
     parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=MODEL, help="what writes")
-    parser.add_argument("--text", metavar="FILE", help="what is trained on")
+    parser.add_argument("--model", type=pathname, default=MODEL, help="what writes")
+    parser.add_argument("--text", type=nonempty, metavar="FILE", help="what is trained on")
     parser.add_argument("--rounds", type=positive_int, default=12)
     parser.add_argument("--threads", type=positive_int, default=2, help="in training")
     return parser.parse_args()

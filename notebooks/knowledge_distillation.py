@@ -15,6 +15,7 @@ from pathlib import Path
 # Jupyter knows no __file__, and starts beside the notebook
 sys.path.insert(0, str(Path(globals().get("__file__", Path.cwd() / "notebook")).resolve().parents[1]))
 
+from dwindle.cli import nonempty
 from dwindle.errors import UserError, run
 from dwindle.metrics import Metric
 from dwindle.results import load_results
@@ -35,7 +36,9 @@ def trained(folder: Path, *flags: object) -> dict[str, Metric]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--teacher", default="scratch", help="a checkpoint, a pretrained model, or scratch")
+    parser.add_argument(
+        "--teacher", type=nonempty, default="scratch", help="a checkpoint, a pretrained model, or scratch"
+    )
     parser.add_argument("--subset", type=int, default=2000, help="training phrases")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--temperature", type=float, default=4.0)

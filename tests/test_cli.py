@@ -19,6 +19,7 @@ from dwindle.cli import (
     share,
     whole_number,
 )
+from dwindle.data.__main__ import main
 from dwindle.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
@@ -95,3 +96,12 @@ def test_a_network_wider_than_any_memory_is_refused():
     assert channels("80") == 80
     with pytest.raises(argparse.ArgumentTypeError, match="2000000 channels are more than"):
         channels("2000000")
+
+
+def test_every_command_of_the_data_says_its_version(capsys):
+    """A regression: --version came from the command and again from what it shares, and nothing could be fetched."""
+    for line in (["--version"], ["list", "--version"], ["fetch", "--version"], ["check", "--version"]):
+        with pytest.raises(SystemExit) as ended:
+            main(line)
+        assert ended.value.code == 0
+        assert capsys.readouterr().out.startswith("dwindle ")

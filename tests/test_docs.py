@@ -21,7 +21,6 @@ from dwindle.tasks.speech.words import STUDENT
 PAGE = (ROOT / "docs" / "your_own_words.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 FEWER = {
-    "--epochs 60": "--epochs 30",
     "--steps 4": "--steps 1 --qat_epochs 1 --rounds 10",
 }  # all that differs
 PITCHES = {"anna": 0.9, "ben": 0.95, "cleo": 1.0, "dan": 1.05, "eva": 1.1}
