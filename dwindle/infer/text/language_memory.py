@@ -47,9 +47,11 @@ class Memory:
         if name not in self.state:
             self.state[name] = np.zeros((*new.shape[:TIME], self.window, *new.shape[TIME + 1 :]), new.dtype)
         count = min(new.shape[TIME], self.window)
-        last = self.position + new.shape[TIME]
-        slots = np.arange(last - count, last) % self.window
-        self.state[name][:, :, :, slots] = new[:, :, :, new.shape[TIME] - count :]
+        newest, first = new[:, :, :, new.shape[TIME] - count :], (self.position + new.shape[TIME] - count) % self.window
+        until_end = min(count, self.window - first)  # the others go on at the ring's beginning
+        ring = self.state[name]
+        ring[:, :, :, first : first + until_end] = newest[:, :, :, :until_end]
+        ring[:, :, :, : count - until_end] = newest[:, :, :, until_end:]
 
 
 def nats_of(memory: Memory, text: np.ndarray, chunk: int) -> np.ndarray:
