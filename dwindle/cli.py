@@ -21,7 +21,8 @@ class FlagParser(argparse.ArgumentParser):
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
-        self.add_argument("--version", action="version", version=f"dwindle {__version__}")
+        if self.add_help:  # and no parent of other parsers
+            self.add_argument("--version", action="version", version=f"dwindle {__version__}")
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (--help lists what there is)")

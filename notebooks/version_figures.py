@@ -26,7 +26,7 @@ def accuracy_against_size(found: Measurements) -> Figure:
     sizes.xaxis.set_major_formatter(ScalarFormatter())
     for place, row in enumerate(sized):
         score = row["scores"]["unseen_speakers"]
-        low, share, high = (100 * score[name] for name in ("low", "share", "high"))
+        low, share, high = (100 * score[name] for name in ("low", "value", "high"))
         look = {"color": COLOURS[1], "marker": "D"} if row["version"] == SHIPPED else {"color": "black", "marker": "o"}
         accuracies.errorbar(share, place, xerr=[[share - low], [high - share]], capsize=3, elinewidth=1, **look)
         sizes.get_yticklabels()[place].set_fontweight("bold" if row["version"] == SHIPPED else "normal")

@@ -146,8 +146,8 @@ def test_hiss_is_there_to_be_rejected_whatever_was_recorded(tiny):
 
 
 def undecided(feed):
-    count = len(feed["audio"])
-    return {"logits": torch.zeros(count, 11), "frames": torch.zeros(count, 31, 12)}
+    count, samples = feed["audio"].shape
+    return {"logits": torch.zeros(count, 11), "frames": torch.zeros(count, samples // 256, 12)}
 
 
 def test_a_model_names_what_it_heard_and_not_what_it_might_have_heard(tiny):

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from misbehaving_server import files_below, serving, tarball, zipped
 
-from dwindle import data, errors
+from dwindle import errors
+from dwindle.data import __main__ as data_commands
 from dwindle.data import source as catalogue
 from dwindle.data.fetch import _alone, fetch
 from dwindle.data.source import DataSet, Source, contents_digest, keep_all
@@ -268,12 +269,12 @@ def test_the_command_ends_in_one_line_and_an_exit_code(server, tmp_path, monkeyp
     monkeypatch.setattr(sys, "argv", ["data", "fetch", "fsdd", "--data_dir", str(tmp_path)])
     server.fault = 404
     with pytest.raises(SystemExit) as ended:
-        errors.run(data.main)
+        errors.run(data_commands.main)
     assert ended.value.code == 1
     output = capsys.readouterr()
     assert output.out == "" and output.err.count("\n") == 1 and "404" in output.err
     server.fault = None
     with pytest.raises(SystemExit) as ended:
-        errors.run(data.main)
+        errors.run(data_commands.main)
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"fsdd: in {tmp_path / 'fsdd'}\n"

@@ -10,9 +10,10 @@ from tiny_corpus import environment, write_fsdd
 
 from bench.judge_again import changes
 from dwindle.checkpoint import Checkpoint
+from dwindle.metrics import Metric, accuracy
 from dwindle.task import open_task, options_of
 
-NONE_RIGHT = {"value": 0.0, "correct": 0, "count": 30, "low": 0.0, "high": 0.2}
+NONE_RIGHT = accuracy(0, 30).as_row()
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_scores_are_counted_anew_and_all_else_stays(folder):
     assert done.returncode == 0, done.stderr
     assert "fsdd_test 0 → 3" in done.stdout
     [row] = json.loads((folder / "results.json").read_text())["rows"]
-    assert (row["scores"]["fsdd_test"]["correct"], row["scores"]["fsdd_test"]["count"]) == (3, 30)
+    assert Metric(**row["scores"]["fsdd_test"]).correct == 3
     assert row["bytes"] == 7
     assert "as before" in judge_again(folder).stdout
 

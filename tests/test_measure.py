@@ -38,20 +38,20 @@ def test_parameters_and_nonzeros_are_counted():
     ],
 )
 def test_multiply_adds_are_those_worked_out_by_hand(layer, shape, wanted):
-    assert multiply_adds(layer, torch.zeros(shape)) == wanted
-    assert learnt_multiply_adds(layer, torch.zeros(shape)) == wanted
+    assert multiply_adds(layer, {"x": torch.zeros(shape)}) == wanted
+    assert learnt_multiply_adds(layer, {"x": torch.zeros(shape)}) == wanted
 
 
 def test_a_front_end_of_constants_learns_nothing():
     network, audio = SpeechNet(classes=11), torch.zeros(1, 8000)
-    constant = multiply_adds(network.front_end, audio)
-    assert 0 < constant == multiply_adds(network, audio) - learnt_multiply_adds(network, audio)
+    constant = multiply_adds(network.front_end, {"audio": audio})
+    assert 0 < constant == multiply_adds(network, {"audio": audio}) - learnt_multiply_adds(network, {"audio": audio})
 
 
 def test_multiply_adds_leave_the_model_as_it_was():
     model = nn.Sequential(nn.Conv1d(1, 2, 3), nn.BatchNorm1d(2)).train()
     before = model[1].running_mean.clone()
-    multiply_adds(model, torch.ones(4, 1, 9))
+    multiply_adds(model, {"x": torch.ones(4, 1, 9)})
     assert model.training
     assert torch.equal(model[1].running_mean, before)
 

@@ -16,6 +16,7 @@ from dwindle.task import open_task, options_of
 from dwindle.tasks.speech.augment import HISSES
 from dwindle.tasks.speech.own_words import thinned
 from dwindle.tasks.speech.words import CLIPS_PER_STRING
+from dwindle.train.distillation import KnowledgeDistillationLoss
 
 FORMATS = (("wav", 44_100), ("flac", 16_000), ("ogg", 48_000), ("mp3", 22_050))
 
@@ -44,18 +45,17 @@ def test_any_words_formats_and_rates_become_a_task(tmp_path):
     batch = task.augment(next(iter(task.training_batches(16))))
     model, arguments = task.build("student", width=8)
     assert arguments["classes"] == 4
-    judged = task.judge(model, batch, own_loss=True)
-    assert judged.logits.shape == (16, 4)
-    (judged.logits.sum() + judged.own_loss).backward()
-    scores = task.evaluate(lambda audio: torch.nn.functional.one_hot(torch.full((len(audio),), 2), 4) * 9.0)
+    task.loss(model, batch, KnowledgeDistillationLoss()).backward()
+    always_yes = torch.nn.functional.one_hot(torch.tensor(2), 4) * 9.0
+    scores = task.evaluate(lambda feed: {"logits": always_yes.repeat(len(feed["audio"]), 1)})
     assert scores["validation"].count > 10
 
 
 def test_calibration_inputs_come_whatever_the_number_of_recordings(tmp_path):
     task = open_task("own_words", options(write_words(tmp_path / "mine", "a", "b", count=40)))
     batches = list(task.calibration_inputs())
-    assert sum(len(batch) for batch in batches) == len(task.data.training) - HISSES
-    assert all(batch.shape[1] == 8000 for batch in batches)
+    assert sum(len(batch["audio"]) for batch in batches) == len(task.data.training) - HISSES
+    assert all(batch["audio"].shape[1] == 8000 for batch in batches)
 
 
 def test_whole_sentences_train_too(tmp_path):
@@ -65,7 +65,7 @@ def test_whole_sentences_train_too(tmp_path):
     for batch in task.training_batches(8):
         assert batch["spelling_lengths"].tolist() == [0] * (8 // CLIPS_PER_STRING)
     model, _ = task.build("student", width=8)
-    assert task.judge(model, task.augment(batch), own_loss=True).own_loss.isfinite()
+    assert task.loss(model, task.augment(batch), KnowledgeDistillationLoss()).isfinite()
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,9 @@ def test_too_little_is_one_clear_line(tmp_path, words, count, complaint):
         open_task("own_words", options(tmp_path / "mine"))
 
 
-def test_flags_that_do_not_belong_together(tmp_path):
-    for wrong in (options(None), options(tmp_path, corpora=("fsdd",)), options(tmp_path, hold_out_speaker="theo")):
-        with pytest.raises(UsageError, match="words_dir"):
-            open_task("own_words", wrong)
+def test_own_words_need_their_folder():
+    with pytest.raises(UsageError, match="words_dir"):
+        open_task("own_words", options(None))
 
 
 def test_what_a_vocabulary_is_told_from_takes_no_more_time_than_the_vocabulary(tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from dwindle.errors import UsageError
 
 
 class Ensemble(nn.Module):
-    """Several networks that answer as one: the mean of each output."""
+    """Several networks that answer as one: the mean of each output, as far as their outputs have one shape."""
 
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -20,7 +21,8 @@ class Ensemble(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         answers = [member(*inputs) for member in self.members]
         answers = [answer if isinstance(answer, tuple) else (answer,) for answer in answers]
-        return tuple(torch.stack(of_each).mean(dim=0) for of_each in zip(*answers, strict=True))
+        together = takewhile(lambda of_each: len({one.shape for one in of_each}) == 1, zip(*answers, strict=True))
+        return tuple(torch.stack(of_each).mean(dim=0) for of_each in together)
 
 
 class KnowledgeDistillationLoss(nn.Module):
