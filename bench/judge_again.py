@@ -18,6 +18,7 @@ from dwindle.cli import FlagParser, pathname
 from dwindle.engine import onnx_engine
 from dwindle.errors import UserError, run
 from dwindle.files import sha256_of, write_json
+from dwindle.metrics import Metric
 from dwindle.results import load_results
 from dwindle.task import Task, open_task, options_of
 
@@ -53,7 +54,7 @@ def scores_of(path: Path, task: Task) -> dict[str, Any]:
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> str:
     """Which sets have other counts."""
-    counts = {name: (before[name]["correct"], now[name]["correct"]) for name in now if name in before}
+    counts = {name: (Metric(**before[name]).correct, Metric(**now[name]).correct) for name in now if name in before}
     return ", ".join(f"{name} {was} → {is_now}" for name, (was, is_now) in counts.items() if was != is_now)
 
 

@@ -77,7 +77,9 @@ def by_name(axes: Axes, scores: dict[str, dict[str, Any]]) -> None:
     """A point with its interval for each name, and the counts under it."""
     names = sorted(scores)
     with_intervals(axes, range(len(names)), [scores[name] for name in names], "", 0, joined=False)
-    labels = [f"{name}\n{scores[name]['correct']}/{scores[name]['count']}" for name in names]
+    labels = [
+        f"{name}\n{round(scores[name]['value'] * scores[name]['count'])}/{scores[name]['count']}" for name in names
+    ]
     axes.set_xticks(range(len(names)), labels, fontsize=8)
     axes.margins(x=0.1)
     axes.grid(axis="x", visible=False)

@@ -59,5 +59,8 @@ def test_another_file_than_the_one_on_record_is_not_judged(folder):
 
 
 def test_only_what_changed_is_told():
-    before = {"a": {"correct": 1}, "b": {"correct": 2}, "gone": {"correct": 3}}
-    assert changes(before, {"a": {"correct": 1}, "b": {"correct": 4}, "new": {"correct": 5}}) == "b 2 → 4"
+    def right(count: int) -> dict:
+        return accuracy(count, 10).as_row()
+
+    before = {"a": right(1), "b": right(2), "gone": right(3)}
+    assert changes(before, {"a": right(1), "b": right(4), "new": right(5)}) == "b 2 → 4"
