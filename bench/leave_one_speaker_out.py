@@ -32,9 +32,8 @@ def main() -> None:
     print(f"\n{'speaker':<12}{'right':>6}{'of':>6}{'share':>9}   95% interval")
     for speaker, score in scores.items():
         interval = f"{100 * score['low']:.1f} to {100 * score['high']:.1f}%"
-        print(
-            f"{speaker:<12}{round(score['value'] * score['count']):>6}{score['count']:>6}{100 * score['value']:>8.2f}%   {interval}"
-        )
+        right, count = round(score["value"] * score["count"]), score["count"]
+        print(f"{speaker:<12}{right:>6}{count:>6}{100 * score['value']:>8.2f}%   {interval}")
     shares = [score["value"] for score in scores.values()]
     print(f"{'mean':<24}{100 * sum(shares) / len(shares):>8.2f}%   worst {100 * min(shares):.2f}%")
     write_json(runs / "scores.json", scores)
