@@ -17,12 +17,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dwindle.cli import FlagParser
-from dwindle.errors import run
+from dwindle.errors import UsageError, UserError, run
 
 ROOT = Path(__file__).parents[1]
 LISTENER = Path("dwindle/infer/speech")
 GATE = ("listener_golden", "odd_sound", "hold_back", "decoder", "edges", "background", "vad", "padding", "processor")
 GATE += ("resampler", "sources", "model", "listener")
+NEEDED = ("dwindle", "tests", "bench", "samples", "artifacts")  # by the gate, in its own copy
 TIMEOUT_S = 300
 
 
@@ -59,6 +60,11 @@ def mutations(only: str | None = None) -> Iterator[Mutation]:
                         yield Mutation(path.stem, ast.unparse(node.targets[0]), factor, "".join(lines))
 
 
+def unchanged(module: str) -> Mutation:
+    """None at all: what the gate must let pass."""
+    return Mutation(module, "", 1, (ROOT / LISTENER / f"{module}.py").read_text(encoding="utf-8"))
+
+
 def survives(mutation: Mutation, checkout: Path) -> bool:
     """Whether every test of the gate passes in spite of it."""
     path = checkout / LISTENER / f"{mutation.module}.py"
@@ -80,11 +86,18 @@ def survives(mutation: Mutation, checkout: Path) -> bool:
 def main() -> int:
     parser = FlagParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="MODULE", help="of dwindle/infer/speech")
-    chosen = list(mutations(parser.parse_args().only))
+    only = parser.parse_args().only
+    chosen = list(mutations(only))
+    if not chosen:
+        raise UsageError(f"--only {only}: no module of the listener that names numbers")
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder) / "checkout"
-        shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".git", ".venv*", "node_modules", "data"))
+        for name in NEEDED:
+            shutil.copytree(ROOT / name, checkout / name)
+        shutil.copy(ROOT / "pyproject.toml", checkout)
         survivors = []
+        if not survives(unchanged(chosen[0].module), checkout):
+            raise UserError("the gate fails without any mutation: mend that first")
         for mutation in tqdm(chosen, unit="mutation", disable=None):
             if survives(mutation, checkout):
                 survivors.append(mutation)
