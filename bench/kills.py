@@ -25,7 +25,20 @@ LONGEST_S = 600  # of one stage, on a busy machine
 COMMON = ("--task", "own_words", "--words_dir", "words", "--data_dir", "none", "--output_dir", "out")
 STAGES = (
     ("train_distill.py", *COMMON, "--epochs", "4", "--alpha", "0", "--width", "16", "--batch_size", "8"),
-    ("prune_and_quantize.py", *COMMON, "--steps", "2", "--epochs_per_step", "1", "--qat_epochs", "1", "--rounds", "3"),
+    (
+        "prune_and_quantize.py",
+        *COMMON,
+        "--steps",
+        "2",
+        "--epochs_per_step",
+        "1",
+        "--qat_epochs",
+        "1",
+        "--rounds",
+        "3",
+        "--batch_size",
+        "8",
+    ),
     ("export_models.py", *COMMON),
 )
 

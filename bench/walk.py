@@ -9,6 +9,7 @@ written. The same seed damages the same bytes.
 import contextlib
 import io
 import json
+import os
 import random
 import signal
 import sys
@@ -31,7 +32,7 @@ from bench.kills import kill_stages
 from dwindle import errors
 from dwindle.checkpoint import load_checkpoint, load_safely, save_tensors
 from dwindle.cli import FlagParser, whole_number
-from dwindle.errors import UserError
+from dwindle.errors import UserError, quiet_sound_libraries
 from dwindle.files import write_json
 from dwindle.infer.speech.file_listener import FileListener, Settings
 from dwindle.infer.speech.model import Recogniser
@@ -129,7 +130,8 @@ def hear_damaged(number: int, seed: int, folder: str) -> str:
     name, content = draw.choice(list(whole_sounds().items()))
     path = Path(folder) / f"{number}-{name}"
     path.write_bytes(damaged(content, draw))
-    row = listener().hear(str(path))
+    with quiet_sound_libraries():
+        row = listener().hear(str(path))
     path.unlink()
     if "error" not in row:
         return "heard"
@@ -190,18 +192,37 @@ def say_wrongly(number: int, seed: int, folder: str) -> str:
         words = [*places, *words, *fault] if draw.random() < 0.5 or fault[0] == "--output_dir" else [*fault, *words]
     if fault[0] != "--output_dir" and places and places[0] not in words:
         words += places
-    said, sys.argv = io.StringIO(), [f"{script}.py", *words]
-    main = import_module(script).main
-    with contextlib.chdir(elsewhere), contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+    sys.argv, main = [f"{script}.py", *words], import_module(script).main
+    with contextlib.chdir(elsewhere), contextlib.redirect_stdout(io.StringIO()), heard_on_stderr() as said:
         try:
             errors.run(main)
         except SystemExit as ended:
             got = ended.code
-    line = f"{' '.join(sys.argv)} -> {got}: {said.getvalue()!r}"
-    if got != code or len(said.getvalue().strip().splitlines()) != 1:
+    line = f"{' '.join(sys.argv)} -> {got}: {said}"
+    if got != code or len(said) != 1:
         return f"FAILED: {line} where {code} and one line should come"
     left = [path.name for path in elsewhere.rglob("*") if path.is_file()]
     return f"FAILED: {line} left {left}" if left else f"exit {got}"
+
+
+@contextmanager
+def heard_on_stderr() -> Iterator[list[str]]:
+    """The lines that this process writes there, whoever in it does."""
+    lines: list[str] = []
+    sys.stderr.flush()
+    own, saved = sys.stderr, os.dup(2)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 2)
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8")
+        try:
+            yield lines
+        finally:
+            sys.stderr.close()
+            sys.stderr = own
+            os.dup2(saved, 2)
+            os.close(saved)
+            file.seek(0)
+            lines += file.read().strip().splitlines()
 
 
 def some(case: Callable[[int, int, str], str], numbers: range, seed: int, folder: str) -> list[str]:
