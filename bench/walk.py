@@ -80,7 +80,7 @@ SCRIPTS = {  # the faults that a script can see, by their first word, and flags 
     "model_student": (("--no_such_flag", "--seed", "--task", "--data_dir="), (("--width", "16"), ("--json",))),
     "infer": (
         ("--no_such_flag", "--model", "--threads", "absent.wav"),
-        (("--json",), ("--isolated",), ("--threshold", "0.5")),
+        (("--isolated",), ("--threshold", "0.5"), ("--vad", "webrtc")),
     ),
 }
 
