@@ -29,5 +29,5 @@ def test_a_half_written_file_is_found(tmp_path):
     (tmp_path / ".state.pt").write_text("half")  # a state is gone on from or refused
     assert half_written(tmp_path) == []
     for name in ("results.json", "model.onnx", "student.pt"):
-        (tmp_path / name).write_bytes(b"\x08{")
+        (tmp_path / name).write_bytes(b"\xff{")
     assert len(half_written(tmp_path)) == 3
