@@ -18,6 +18,7 @@ from tiny_corpus import QUICK, train, write_fsdd
 import prune_and_quantize
 from dwindle import errors
 from dwindle.checkpoint import Checkpoint, load_checkpoint, save_tensors
+from dwindle.export import provenance
 from dwindle.export.onnx_file import metadata_of, read_onnx
 from dwindle.export.onnx_graph import zero_weights
 from dwindle.files import sha256_of
@@ -137,13 +138,13 @@ def test_what_an_earlier_run_left_is_trusted_only_while_it_is_whole(finished, tm
     """A regression: without pruned.pt stage 3 asked for stage 2, which said that all was done."""
     folder = tmp_path / "artifacts"
     shutil.copytree(finished[0] / "artifacts", folder)
-    monkeypatch.setattr(prune_and_quantize, "command_line", lambda: finished[1][0]["command"])
+    monkeypatch.setattr(provenance, "command_line", lambda: finished[1][0]["command"])
 
     def made_before() -> list[dict]:
-        return prune_and_quantize.made_before(finished[1], folder, folder / "student.pt", ["pruned", "structured_30"])
+        return provenance.made_before(finished[1], folder, folder / "student.pt", ["pruned", "structured_30"])
 
     assert made_before() == finished[1]
-    monkeypatch.setattr(prune_and_quantize, "command_line", lambda: finished[1][0]["command"] + " --resume")
+    monkeypatch.setattr(provenance, "command_line", lambda: finished[1][0]["command"] + " --resume")
     assert made_before() == finished[1]
     for name in ("pruned.pt", "structured_30.pt", "quantized.onnx"):
         (folder / name).rename(folder / "away")
