@@ -160,7 +160,7 @@ def test_what_is_played_is_printed_at_once_and_ctrl_c_ends_with_a_summary(server
 def test_a_dead_sound_server_is_told_in_one_line(server, listen, tones, fate):
     listening = listen("--model", str(tones), "--vad", "energy")
     listening.wait_for(lambda: any("listening to" in note for note in listening.notes), 20)
-    time.sleep(1)  # of sound, without which there is nothing to sum up
+    time.sleep(4)  # of sound, without which there is nothing to sum up
     server.process.send_signal(fate)
     assert listening.end() == 1
     assert "delivers no sound any more" in listening.notes[-1]
