@@ -1,7 +1,5 @@
 """An adversary's walk: damaged sound files, models and checkpoints, wrong command lines, and kills in mid-work.
 
-    nice python -m bench.walk
-
 Fails on any traceback, hang, crash, wrong exit code, damaged file that is taken for a whole one, or file left half
 written. The same seed damages the same bytes.
 """
@@ -167,11 +165,13 @@ def read_damaged(number: int, seed: int, folder: str) -> str:
     changed = damaged(content, draw)
     path = Path(folder) / f"{number}-{name}"
     path.write_bytes(changed)
+    said = io.StringIO()
     try:
-        READERS[name](path)
+        with contextlib.redirect_stdout(said):
+            READERS[name](path)
     except UserError as error:
-        is_one = "\n" not in str(error) and str(path) in str(error)
-        return "refused" if is_one else f"FAILED: of {name} it says {str(error)!r}"
+        is_one = "\n" not in str(error) and str(path) in str(error) and not said.getvalue()
+        return "refused" if is_one else f"FAILED: of {name} it says {str(error)!r} after {said.getvalue()!r}"
     finally:
         path.unlink()
     has_sum = name in ("checkpoint.pt", "state.pt") and changed != content

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from dwindle.errors import imported
+from dwindle.errors import UserError, imported
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -90,7 +90,11 @@ def open_session(model: str | Path | bytes, threads: int = 1) -> "onnxruntime.In
     options.log_severity_level = 3
     options.add_session_config_entry("session.force_spinning_stop", "1")  # do not slow down what is timed next
     content = model if isinstance(model, bytes) else str(model)
-    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return runtime.InferenceSession(content, options, ["CPUExecutionProvider"], enable_fallback=0)  # it would print
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        name = "the model" if isinstance(model, bytes) else model
+        raise UserError(f"{name}: not an ONNX model that can be read: make it again") from error
 
 
 def in_batches(engine: Engine, feed: Mapping[str, Tensor], size: int) -> Tensors:

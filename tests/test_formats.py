@@ -187,3 +187,13 @@ def test_of_two_equally_right_answers_either_will_do():
     wanted = torch.tensor([[1.0, 1.0 - 0.9 * TIE], [1.0, 1.0 - 1.1 * TIE]])
     given = torch.tensor([[0.0, 1.0]]).repeat(2, 1)
     assert agreement(answering(wanted), answering(given), {"number": torch.arange(2)}, (1,)).same_answer == 0.5
+
+
+def test_a_file_that_the_runtime_does_not_open_is_one_line(onnx_path, tmp_path, capsys):
+    """A regression: a damaged quantised file ended stage 3 in the runtime's own error."""
+    model = read_onnx(onnx_path)
+    model.graph.node[0].op_type = "NoSuchOperator"
+    write_onnx(model, tmp_path / "odd.onnx", {})
+    with pytest.raises(UserError, match=r"odd\.onnx: not an ONNX model that can be read: make it again"):
+        onnx_engine(tmp_path / "odd.onnx")
+    assert capsys.readouterr() == ("", "")

@@ -112,6 +112,15 @@ def test_metadata_that_are_no_text_are_one_line(tmp_path, key):
     assert key not in metadata_of(read_onnx(path))
 
 
+def test_a_graph_whose_names_are_no_text_is_refused_without_a_word_on_stdout(tmp_path, capsys):
+    """A regression: the runtime printed "EP Error" there, where --json has its answers."""
+    path = write_tone_model(tmp_path / "damaged.onnx")
+    path.write_bytes(path.read_bytes().replace(b"audio", b"aud\xf0o"))
+    with pytest.raises(ModelError, match="not an ONNX model that can be read"):
+        Recogniser(path)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_labels_nested_too_deeply_are_one_line(tmp_path):
     path = write_tone_model(tmp_path / "deep.onnx")
     model = read_onnx(path)

@@ -61,7 +61,10 @@ def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
     options.log_severity_level = 4  # the one line below says it better
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # many short runs: leave the cores alone
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # enable_fallback=0: it prints on standard output before it tries the same again
+        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"], enable_fallback=0)
+        _ = [node.name for node in (*session.get_inputs(), *session.get_outputs())]  # decoded when they are asked for
+        return session
     except Exception as error:  # onnxruntime has no common base class for its errors
         raise ModelError(f"{path}: not an ONNX model that can be read: export it again") from error
 
