@@ -50,13 +50,14 @@ def _shared(settings: Settings, paths: Sequence[str], workers: int) -> Iterator[
     workers = min(workers, len(paths))
     spawn = multiprocessing.get_context("spawn")  # the engine's threads do not survive a fork
     pool = ProcessPoolExecutor(workers, spawn, _start_worker, (settings,))
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as the workers inherit it: Ctrl-C is for this process
     try:
-        rows = pool.map(_hear_in_worker, paths, chunksize=max(1, min(MOST_IN_A_CHUNK, len(paths) // (4 * workers))))
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    try:
-        with signals_as_interruption():  # as it would leave the workers behind
+        with signals_as_interruption():  # from the first worker on, as a signal would leave them behind
+            handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers inherit it: Ctrl-C is for this process
+            chunk = max(1, min(MOST_IN_A_CHUNK, len(paths) // (4 * workers)))
+            try:
+                rows = pool.map(_hear_in_worker, paths, chunksize=chunk)
+            finally:
+                signal.signal(signal.SIGINT, handler)
             yield from rows
     except BrokenProcessPool as error:
         raise UserError("a worker was stopped from outside: try fewer --workers, or free some memory") from error

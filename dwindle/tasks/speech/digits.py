@@ -83,15 +83,16 @@ def _load(data_dir: Path, chosen: tuple[str, ...], asked_for: bool, speaker: str
         if not any(clip.split == split and clip.label != REJECT for clip in clips):
             raise UserError(f"no digits for {split} are left in {', '.join(found)}: choose more --corpora")
     recordings, noises = open_store(clips), noise_windows(data_dir)
-    training = [part(recordings, TRAIN), hiss_windows()]
-    if noises is not None:
-        training.append(part(noises, TRAIN))
-    if "voices" in chosen:
-        training.append(digit_voices(seed))
-    training += [store for store in (spoken, running) if store]
+
+    def taught() -> ClipStore:
+        voices = digit_voices(seed) if "voices" in chosen else None
+        background = None if noises is None else part(noises, TRAIN)
+        stores = [part(recordings, TRAIN), hiss_windows(), background, voices, spoken, running]
+        return joined([store for store in stores if store])
+
     validation, tests = _judging_sets(recordings, noises)
     return SpokenData(
-        joined(training),
+        taught,
         None if noises is None else part(noises, TRAIN),
         validation,
         tests,

@@ -65,7 +65,7 @@ def _load(data_dir: Path, clips: list[Clip], most_others: int) -> SpokenData:
         ),
     }
     return SpokenData(
-        joined(training),
+        lambda: joined(training),
         noises,
         {name: heard(recordings, keep) for name, keep in sets.items() if len(keep)},
         tests={},

@@ -59,13 +59,17 @@ OTHER_WORDS_AN_EPOCH, MOST_REPEATED = 6_000, 5  # few voices say none of the wor
 class SpokenData:
     """What a spoken task learns from and is judged by."""
 
-    training: ClipStore  # its labels include the rejecting one
+    taught: Callable[[], ClipStore]  # its labels include the rejecting one; spoken and joined when training asks
     noises: ClipStore | None  # added to training clips
     validation: dict[str, HeardClips]  # choices are made by these
     tests: dict[str, HeardClips]  # reported, never chosen by
     calibration: str  # the validation set whose words set the threshold
     repeats: bool = True  # an epoch hears corpora of few voices several times
-    phrases: Callable[[], ClipStore | None] = lambda: None  # several words in one breath; spoken when training asks
+    phrases: Callable[[], ClipStore | None] = lambda: None  # several words in one breath; likewise
+
+    @cached_property
+    def training(self) -> ClipStore:
+        return self.taught()
 
 
 class SpokenWords(PlainTask):
