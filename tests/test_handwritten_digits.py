@@ -1,20 +1,26 @@
 """The task: its data, its networks, and all stages on a little MNIST that a program wrote."""
 
 import gzip
+import json
 import sys
 
 import numpy as np
 import pytest
 import torch
 
+import export_models
+import prune_and_quantize
+import train_distill
 from dwindle.data.source import MNIST
-from dwindle.engine import torch_engine
+from dwindle.engine import onnx_engine, torch_engine
 from dwindle.errors import UserError
 from dwindle.export.measure import parameters
+from dwindle.infer.images.reader import DigitReader
 from dwindle.task import open_task, options_of
 from dwindle.tasks.images import corruptions, datasets, handwritten_digits
 from dwindle.tasks.images.datasets import Digits, drawn_digits
 from dwindle.tasks.images.handwritten_digits import fitted_temperature, shape_of
+from samples.make_images import row_of_digits
 
 
 def write_idx(path, values: np.ndarray) -> None:
@@ -148,6 +154,26 @@ def test_augmentation_keeps_shape_and_range(little_mnist):
 def run_stage(monkeypatch, stage, *arguments) -> None:
     monkeypatch.setattr(sys, "argv", [f"{stage.__name__}.py", "--task", "handwritten_digits", *map(str, arguments)])
     stage.main()
+
+
+def test_all_stages(little_mnist, tmp_path, monkeypatch):
+    """Teacher, student, pruned, quantised, exported; then an image is read by what was exported."""
+    common = ("--data_dir", little_mnist, "--output_dir", tmp_path / "out")
+    logs = ("--log_dir", tmp_path / "logs", "--batch_size", 64)
+    run_stage(monkeypatch, train_distill, *common, *logs, "--teacher_epochs", 1, "--epochs", 12, "--width", 8)
+    short = ("--steps", 1, "--last_epochs", 1, "--qat_epochs", 1, "--structured_epochs", 1, "--rounds", 2)
+    run_stage(monkeypatch, prune_and_quantize, *common, *short, "--batch_size", 64, "--structured", 0.5)
+    run_stage(monkeypatch, export_models, *common)
+    rows = {row["version"]: row for row in json.loads((tmp_path / "out" / "results.json").read_text())["rows"]}
+    assert {"teacher", "distilled student", "pruned", "structured_50", "onnx_int8"} <= set(rows)
+    assert {"test", "corrupted_validation", "photographed", "drawn"} <= set(rows["onnx_int8"]["scores"])
+    shipped = tmp_path / "out" / "model_int8.onnx"
+    assert shipped.stat().st_size < 20_000
+    task = opened(str(little_mnist))
+    ported = onnx_engine(shipped)({"image": task.tests["test"].images})["logits"]
+    assert (ported.argmax(dim=1) == task.tests["test"].targets).float().mean() > 0.8
+    ink = row_of_digits("0716", np.random.default_rng(0))
+    assert len(DigitReader(shipped).read(1 - 0.8 * ink).text) == 4
 
 
 def test_scores_count_what_is_right(little_mnist):
