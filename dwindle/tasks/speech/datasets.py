@@ -11,7 +11,7 @@ from torch import Tensor
 from dwindle.infer.speech import REJECT, WINDOW_SAMPLES
 from dwindle.infer.speech.padding import word_window
 from dwindle.tasks.speech import corpora
-from dwindle.tasks.speech.accents import foreign_voices
+from dwindle.tasks.speech.accents import foreign_phrases, foreign_voices
 from dwindle.tasks.speech.augment import hiss_recordings, mixed_at
 from dwindle.tasks.speech.corpora import HISS, TRAIN, Clip
 from dwindle.tasks.speech.store import FULL_SCALE, ClipStore, open_store, store_of_voices
@@ -19,7 +19,7 @@ from dwindle.tasks.speech.vocabulary import COMMON_WORDS, CONFUSABLE_WORDS, DIGI
 from dwindle.tasks.speech.voices import synthesise
 
 VOICES_PER_DIGIT = 300
-VOICES_PER_FOREIGN_DIGIT = 30  # in each language
+VOICES_PER_FOREIGN_DIGIT, FOREIGN_PHRASES = 30, 80  # in each language
 VOICES_PER_CONFUSABLE_WORD = 12
 VOICES_PER_OTHER_WORD = 4
 PHRASES = 6_000
@@ -85,8 +85,9 @@ def digit_phrases(seed: int) -> ClipStore:
         other_share = 1.0 if rng.random() < OTHER_PHRASE_SHARE else OTHER_WORD_SHARE
         are_others = rng.random(rng.integers(fewest, most + 1)) < other_share
         phrases.append(" ".join(rng.choice(OTHER_WORDS if is_other else DIGIT_WORDS) for is_other in are_others))
-    labels = {phrase: " ".join(LABELS[word] for word in phrase.split()) for phrase in phrases}
-    return store_of_voices(synthesise(phrases, 1, seed), labels)
+    clips = synthesise(phrases, 1, seed) + foreign_phrases(FOREIGN_PHRASES, seed)
+    labels = {clip.word: " ".join(LABELS[word] for word in clip.word.split()) for clip in clips}
+    return store_of_voices(clips, labels)
 
 
 def heard(store: ClipStore, keep: Sequence[int]) -> HeardClips:

@@ -15,7 +15,7 @@ from dwindle.tasks.speech.vocabulary import DIGIT_WORDS, OTHER_WORDS
 
 SEED = 0  # one draw for everybody: other prompts would be hours of speaking
 WORD, STRING, OTHER, TEXT = "word", "string", "other", "text"
-COUNTS = {WORD: 9_000, STRING: 3_000, OTHER: 2_000, TEXT: 3_000}  # of all there are
+COUNTS = {WORD: 6_000, STRING: 5_500, OTHER: 2_000, TEXT: 3_500}  # a digit in a string costs a third of one alone
 CHUNK_PROMPTS = 50  # are made, and kept, together; all of one kind
 PURE_SHARE = 1 / 3  # of the speakers' prompts; the others are said by a mixture of two voices
 MIXTURES = 300

@@ -11,6 +11,7 @@ import numpy as np
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.infer.speech.edges import loud_edges
 from dwindle.tasks.speech.noises import NOT_SPOKEN, Noises
+from dwindle.tasks.speech.phrase_lengths import PhraseLengths
 from dwindle.tasks.speech.running_speech import RUNNING
 from dwindle.tasks.speech.store import FULL_SCALE, ClipStore
 
@@ -28,7 +29,7 @@ MADE_UP_SHARE = 0.4  # of those begin like one word and end like another
 BACKWARDS_SHARE = 0.4  # of the made-up ones are played backwards
 SEAM = (0.35, 0.65)  # how much of each word a made-up one keeps
 CARELESS_DB = (12.0, 28.0)  # a trimmer that knows only levels drops what lies so far below the loudest
-PHRASE_SHARE = 0.3  # strings that a synthetic voice said in one breath
+PHRASE_SHARE = 0.5  # strings said in one breath, by a synthetic voice or somebody reading
 NOISE_SHARE = 0.15  # strings in which nobody speaks, and which spell nothing
 BURSTS_SHARE = 0.6  # of those are sudden sounds over a faint background ...
 FAINT_DB = (-40.0, -6.0)  # ... relative to what it is otherwise
@@ -65,10 +66,8 @@ class StringMaker:
         phrases: ClipStore | None = None,
     ) -> None:
         self.store, self.window_samples, self.phrases = store, window_samples, phrases
-        lengths = np.zeros(0, int) if phrases is None else np.diff(phrases.bounds, axis=1).squeeze(1)
-        self.phrase_order = lengths.argsort()
+        self.phrase_lengths = PhraseLengths(phrases)
         self.most_words = max([MOST_WORDS, *(len(clip.label.split()) for clip in (phrases.clips if phrases else ()))])
-        self.phrase_samples = lengths[self.phrase_order]
         self.class_numbers = class_numbers
         spoken_samples = np.diff(store.edges, axis=1).squeeze(1)
         self.by_speaker: dict[str, list[int]] = defaultdict(list)
@@ -98,13 +97,14 @@ class StringMaker:
         audio = np.zeros((count, samples), np.float32)
         spelling = np.zeros((count, self.most_words), np.int64)
         lengths = np.zeros(count, np.int64)
-        fitting = int(np.searchsorted(self.phrase_samples, samples, side="right"))
+        fitting = self.phrase_lengths.no_longer_than(samples)
         for row in range(count):
             if self.noises and rng.random() < NOISE_SHARE:
                 audio[row] = self._nobody(samples, rng)
                 continue
             if fitting and rng.random() < PHRASE_SHARE:
-                said, ends = self._quote(audio[row], int(self.phrase_order[rng.integers(fitting)]), rng)
+                of_corpus = fitting[int(rng.integers(len(fitting)))]
+                said, ends = self._quote(audio[row], int(rng.choice(of_corpus)), rng)
             else:
                 said, ends = self._say(audio[row], rng)
             if said and rng.random() < CUT_SHARE:
