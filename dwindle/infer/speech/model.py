@@ -28,7 +28,13 @@ class Answer:
 class Recogniser:
     """Waveforms in, class probabilities out: pooled over the clip, or for every frame of it."""
 
-    def __init__(self, path: str | os.PathLike, threshold: float | None = None, threads: int = 1):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        threshold: float | None = None,
+        threads: int = 1,
+        only_words: bool = False,  # nothing else is said: whatever is heard is one of the words
+    ):
         self.path = Path(path)
         self._session = _checked_session(self.path, threads)
         metadata = self._session.get_modelmeta().custom_metadata_map
@@ -51,6 +57,17 @@ class Recogniser:
         self.peak_before_end_s = _number(self.path, metadata, "peak_before_end_ms", -1000, 1000) / 1000
         self.words = [label for label in self.labels if label != REJECT]
         self.frame_samples = self._checked_frame_samples(metadata)
+        self._pooled_classes = self._frame_classes = slice(None)  # the outputs that count
+        if only_words:
+            self._expect_only_words()
+
+    def _expect_only_words(self) -> None:
+        """Leave the rejecting class out, and with it every reason to ask more of a word that stands alone."""
+        self._pooled_classes = [index for index, label in enumerate(self.labels) if label != REJECT]
+        self._frame_classes = [*self._pooled_classes, len(self.labels)]  # the last is the blank
+        self.labels = self.words
+        self.lone_threshold = self.noisy_threshold = self.running_threshold
+        self.threshold = 0.0
 
     def classify(self, clip: np.ndarray) -> Answer:
         """The one answer for a clip of one word, in a window as in training: padded, or cut about its speech."""
@@ -60,11 +77,11 @@ class Recogniser:
 
     def pooled(self, samples: np.ndarray) -> np.ndarray:
         """Probabilities (labels,) for these samples taken as one word, wherever in them it stands."""
-        return softmax(self._run(samples)[0])[0]
+        return softmax(self._run(samples)[0][0, self._pooled_classes])
 
     def frames(self, samples: np.ndarray, newest: int) -> np.ndarray:
         """Probabilities (newest, labels + blank) of the last frames; each spans `frame_samples` samples."""
-        return softmax(self._run(samples)[1][0, -newest:])
+        return softmax(self._run(samples)[1][0, -newest:, self._frame_classes])
 
     def _run(self, samples: np.ndarray) -> list[np.ndarray]:
         outputs = self._session.run(["logits", "frames"], {"audio": samples[None, :]})

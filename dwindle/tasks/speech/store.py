@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -154,3 +154,11 @@ def _save(path: Path, array: np.ndarray) -> None:
         # as np.save does, whose error over a full disk does not say that the disk is full
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
         file.write(np.ascontiguousarray(array).data)
+
+
+def balanced(indices: np.ndarray, targets: np.ndarray, classes: Iterable[int]) -> np.ndarray:
+    """Each of the classes as often as the most frequent of them: the clips of a rarer one come again, evenly."""
+    of_class = [indices[targets[indices] == number] for number in sorted(classes)]
+    most = max(map(len, of_class), default=0)
+    again = [some[np.linspace(0, len(some) - 1, most - len(some)).astype(int)] for some in of_class if len(some)]
+    return np.concatenate([indices, *again])

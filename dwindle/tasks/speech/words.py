@@ -28,7 +28,7 @@ from dwindle.tasks.speech.losses import spelling_loss
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.tasks.speech.rejection import Heard, best_words, calibrated_threshold, rejected
 from dwindle.tasks.speech.sequences import StringMaker
-from dwindle.tasks.speech.store import ClipStore
+from dwindle.tasks.speech.store import ClipStore, balanced
 from dwindle.tasks.speech.word_timing import Peak, middle_peak
 
 TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
@@ -51,7 +51,8 @@ OTHER_LICENCES = {  # of what nobody fetches
     "running": "CC BY 4.0",
     "own_words": "of the recordings",
 }
-REPEATED = {"wake_words": 2, "fsdd": 2, "noise": 8}  # in an epoch: few say a wake phrase, few noises are like words
+# in an epoch: few say a wake phrase, few noises are like words, few voices have as many accents as Kokoro's
+REPEATED = {"wake_words": 2, "fsdd": 2, "noise": 8, "kokoro": 3}
 OTHER_WORDS_AN_EPOCH, MOST_REPEATED = 6_000, 5  # few voices say none of the words, but not in the whole archive
 
 
@@ -136,7 +137,11 @@ class SpokenWords(PlainTask):
         others = max(1, sum(clip.corpus == "other_words" for clip in clips))
         repeated = REPEATED | {"other_words": max(1, min(MOST_REPEATED, OTHER_WORDS_AN_EPOCH // others))}
         times = [repeated.get(clip.corpus, 1) if self.data.repeats else 1 for clip in clips]
-        indices = np.repeat(np.arange(len(times)), times)
+        indices = balanced(
+            np.repeat(np.arange(len(times)), times),
+            self.targets,
+            set(self.class_numbers.values()) - {self.reject_class},
+        )
         _ = self.strings  # whatever it has to synthesise, it does now
         return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
 
