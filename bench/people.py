@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--workers", type=positive_int, default=usable_cores(), help="processes (default: all cores)")
     parser.add_argument("--output", type=pathname, help="write all numbers as JSON")
     arguments = parser.parse_args()
-    with _model_file(arguments.model, arguments.network) as model:
+    with model_file(arguments.model, arguments.network) as model:
         report = judged(data_directory(arguments.data_dir), model, arguments.workers)
     print(as_table(report))
     if arguments.output:
@@ -202,7 +202,7 @@ def _line(row: dict[str, Any], ways: Iterable[str]) -> str:
 
 
 @contextmanager
-def _model_file(model: Path, network: Path | None) -> Iterator[Path]:
+def model_file(model: Path, network: Path | None) -> Iterator[Path]:
     """The file to judge: the model, or the network of a checkpoint with the metadata of that model."""
     if network is None:
         yield model

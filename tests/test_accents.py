@@ -10,7 +10,7 @@ import pytest
 from dwindle.infer.speech import REJECT
 from dwindle.tasks.speech import accents, voices
 from dwindle.tasks.speech import datasets as sets
-from dwindle.tasks.speech.accents import SPELLED, foreign_voices
+from dwindle.tasks.speech.accents import PHRASE_DIGITS, SPELLED, foreign_phrases, foreign_voices
 from dwindle.tasks.speech.vocabulary import DIGIT_WORDS, EVERYDAY_WORDS
 
 
@@ -54,6 +54,16 @@ def test_training_hears_them_say_digits_and_other_words(two_languages, monkeypat
     assert Counter(clip.label for clip in foreign) == dict.fromkeys("0123456789", 2) | {REJECT: 6}
 
 
+def test_strings_are_said_in_every_language(two_languages):
+    clips = foreign_phrases(3, seed=0)
+    assert Counter(clip.voice.partition("+")[0] for clip in clips) == {"espeak-ng:de": 3, "espeak-ng:pl": 3}
+    fewest, most = PHRASE_DIGITS
+    for clip in clips:
+        words = clip.word.split()
+        assert fewest <= len(words) < most and set(words) <= set(DIGIT_WORDS)
+        assert 0.1 * len(words) < len(clip.samples) / voices.SAMPLE_RATE < 2 * len(words)
+
+
 def test_without_espeak_nobody_has_an_accent(two_languages, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: name if name == "flite" else None)
-    assert foreign_voices(1, seed=0) == []
+    assert foreign_voices(1, seed=0) == foreign_phrases(1, seed=0) == []

@@ -117,6 +117,40 @@ def test_a_word_amid_noise_must_be_surer_than_one_in_a_quiet_room(tmp_path):
     assert as_text([event.digit for event in heard(as_told, sound + rain)]) == "4"
 
 
+def amid_words(digits: str) -> np.ndarray:
+    """Digits between sounds that are other words, of half a second each, soon after one another."""
+    rng = np.random.default_rng(0)
+    other = np.concatenate([0.1 * rng.standard_normal(4_000), silence(0.1)]).astype(np.float32)
+    parts = [np.concatenate([other, tone(int(digit)), silence(0.1)]) for digit in digits]
+    return np.concatenate([silence(0.5), *parts, other, silence(4)])
+
+
+def test_a_word_amid_speech_must_be_surer_than_one_alone(tmp_path):
+    careful = Recogniser(write_tone_model(tmp_path / "careful.onnx", lone_threshold="0.5", speech_threshold="1.0"))
+    alone = np.concatenate([silence(0.5), tone(4), silence(4)])
+    assert as_text([event.digit for event in heard(careful, alone)]) == "4"
+    assert heard(careful, amid_words("4")) == []
+    assert heard(careful, amid_words("4")[: -8_000 * 4]) == []  # nor where the recording ends
+    as_told = Recogniser(careful.path, threshold=0.5)
+    assert as_text([event.digit for event in heard(as_told, amid_words("4"))]) == "4"
+
+
+def test_digits_one_after_the_other_are_digits_amid_speech_too(tmp_path):
+    careful = Recogniser(write_tone_model(tmp_path / "careful.onnx", lone_threshold="0.5", speech_threshold="1.0"))
+    sound = np.concatenate([amid_words("")[: -8_000 * 4], silence(0.1), spoken("42", 0.1), silence(4)])
+    assert as_text([event.digit for event in heard(careful, sound)]) == "42"
+
+
+def test_who_expects_words_alone_is_never_refused_one(tmp_path):
+    path = write_tone_model(tmp_path / "strict.onnx", lone_threshold="1.0", threshold="1.0")
+    faint = tone(4) + 0.25 * np.random.default_rng(0).standard_normal(2_400).astype(np.float32)
+    sound = np.concatenate([silence(1), faint, silence(4)])
+    for only_words, said in ((False, ""), (True, "4")):
+        recogniser = Recogniser(path, only_words=only_words)
+        assert as_text([event.digit for event in heard(recogniser, sound)]) == said
+        assert (recogniser.classify(faint).label or "") == said
+
+
 def test_the_end_of_a_recording_makes_no_word_of_its_noise(tmp_path):
     """A regression: where a minute of crying or of tools ended, its last doubtful sound was said as a digit."""
     doubting = Recogniser(write_tone_model(tmp_path / "doubting.onnx", lone_threshold="1.0", noisy_threshold="1.0"))

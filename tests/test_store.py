@@ -11,7 +11,7 @@ from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.sound_file import AudioError
 from dwindle.tasks.speech import store
 from dwindle.tasks.speech.corpora import Clip
-from dwindle.tasks.speech.store import FULL_SCALE, ClipStore, joined, open_store, store_of_voices
+from dwindle.tasks.speech.store import FULL_SCALE, ClipStore, balanced, joined, open_store, store_of_voices
 from dwindle.tasks.speech.voices import SpokenClip
 
 
@@ -120,3 +120,11 @@ def test_subsets_and_joins_keep_every_clip_what_it_was(speechlike):
     assert [clip.label for clip in both.clips] == ["1", "1", "reject"]
     assert [both.spoken(n).tolist() for n in range(3)] == [[11, 12, 13], [7, 8], [9]]
     assert len(both.subset([])) == 0
+
+
+def test_rare_words_come_as_often_as_frequent_ones():
+    targets = np.array([0, 0, 0, 0, 0, 1, 1, 2, 2, 2])
+    indices = balanced(np.arange(10), targets, {0, 1})
+    assert np.bincount(targets[indices]).tolist() == [5, 5, 3]  # the third is no word
+    assert set(indices.tolist()) == set(range(10))
+    np.testing.assert_array_equal(balanced(indices, targets, {0, 1}), indices)

@@ -19,7 +19,7 @@ class HoldBack {
   passed(word: Word, needed: number): Word[] {
     let confirmed = this.hasNeighbour(word.emittedS);
     const held = this.takeHeld(word.emittedS);
-    if (word.confidence >= Math.min(RULES.confirming, needed)) {
+    if (word.confidence >= Math.min(word.amidSpeech ? RULES.confirmingAmidSpeech : RULES.confirming, needed)) {
       this.likelyS = word.emittedS;
       confirmed ||= held.length > 0;
     }
@@ -30,7 +30,7 @@ class HoldBack {
   }
 
   passedAtTheEnd(nowS: number): Word[] {
-    return madeCertain(this.takeHeld(nowS).filter((word) => !word.amidNoise), nowS);
+    return madeCertain(this.takeHeld(nowS).filter((word) => !word.amidNoise && !word.amidSpeech), nowS);
   }
 
   stillHeld(nowS: number): Word[] {
@@ -53,6 +53,7 @@ function madeCertain(waiting: Word[], nowS: number): Word[] {
 class FrameDecoder {
   readonly lookAheadFrames: number;
   readonly oldestFrames: number;
+  otherWordFramesAgo = Infinity; // when the newest word was said that is none of ours
   private readonly words: number[];
   private readonly rejects: number[];
   private readonly samplesBefore: number;
@@ -71,11 +72,13 @@ class FrameDecoder {
 
   reset(): void {
     this.active = this.uncertain = null;
+    this.otherWordFramesAgo = Infinity;
   }
 
   /** The words in the newest sound, after one more hop, with so many frames not decoded yet. */
   async decode(window: Float32Array, newFrames: number, needed: number): Promise<Hit[]> {
     const frames = await this.recogniser.frames(window, this.oldestFrames + newFrames);
+    this.followOtherWords(frames);
     const hits: Hit[] = [];
     if (this.uncertain) {
       const { word, framesAgo } = this.uncertain;
@@ -91,6 +94,12 @@ class FrameDecoder {
       }
     }
     return hits;
+  }
+
+  private followOtherWords(frames: Float32Array[]): void {
+    const settled = frames.slice(0, -RULES.fewestLookAheadFrames);
+    const newest = settled.findLastIndex((frame) => this.rejects.some((index) => frame[index] >= RULES.otherWord));
+    this.otherWordFramesAgo = newest < 0 ? this.otherWordFramesAgo + RULES.hopFrames : frames.length - 1 - newest;
   }
 
   private async confirmed(window: Float32Array, frames: Float32Array[], word: number, framesAgo: number, needed: number): Promise<Hit[]> {
@@ -192,7 +201,12 @@ export class Listener {
   /** How sure a word must be to be passed now. */
   private needed(): number {
     if (this.holdBack.hasNeighbour(this.positionS)) return this.recogniser.runningThreshold;
-    return this.background.isLoud ? this.recogniser.noisyThreshold : this.recogniser.loneThreshold;
+    if (this.background.isLoud) return this.recogniser.noisyThreshold;
+    return this.isAmidSpeech ? this.recogniser.speechThreshold : this.recogniser.loneThreshold;
+  }
+
+  private get isAmidSpeech(): boolean {
+    return this.decoder.otherWordFramesAgo * this.frame <= RULES.amidSpeechS * this.rate;
   }
 
   private word(hit: Hit, started: number): Word {
@@ -209,6 +223,7 @@ export class Listener {
     this.newest = {
       digit: this.recogniser.labels[hit.index], startS, endS, confidence: hit.confidence, emittedS: this.positionS,
       computeMs: performance.now() - started, amidNoise: this.background.isLoud,
+      amidSpeech: this.isAmidSpeech,
     };
     return this.newest;
   }

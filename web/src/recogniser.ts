@@ -13,6 +13,7 @@ export class SpeechRecogniser implements Recogniser {
   readonly runningThreshold = RUNNING_THRESHOLD;
   readonly loneThreshold: number;
   readonly noisyThreshold: number;
+  readonly speechThreshold: number;
   frameSamples = 0;
 
   private constructor(private readonly model: Model) {
@@ -22,6 +23,7 @@ export class SpeechRecogniser implements Recogniser {
     this.peakBeforeEndS = model.number("peak_before_end_ms") / 1000;
     this.loneThreshold = "lone_threshold" in model.metadata ? model.number("lone_threshold") : RUNNING_THRESHOLD;
     this.noisyThreshold = "noisy_threshold" in model.metadata ? model.number("noisy_threshold") : this.loneThreshold;
+    this.speechThreshold = "speech_threshold" in model.metadata ? model.number("speech_threshold") : this.loneThreshold;
   }
 
   static async open(model: Model): Promise<SpeechRecogniser> {

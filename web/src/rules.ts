@@ -9,13 +9,13 @@ export const RULES = {
   rememberedS: 2, newestS: 0.5, standsOutDb: 12,
   // decoder.py
   hopFrames: 1.5, decodeBeforeEndS: 0.15, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, settledFrames: 1, certainAtOnce: 0.8,
-  retriedFrames: 5, proposed: 0.05, released: 0.05, peakFrames: 5, leastPooledShare: 0.6, pooledBeforeS: 0.09,
+  retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, peakFrames: 5, leastPooledShare: 0.6, pooledBeforeS: 0.09,
   // hold_back.py
-  holdS: 2, confirming: 0.55, worthHoldingAmidNoise: 0.5,
+  holdS: 2, confirming: 0.55, confirmingAmidSpeech: 0.8, worthHoldingAmidNoise: 0.5,
   // edges.py
   stepS: 0.01, rangeDb: 25, bridgedSteps: 8,
   // listener.py
-  windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4,
+  windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4, amidSpeechS: 0.6,
 };
 
 /** What the listener needs of a network. */
@@ -28,6 +28,7 @@ export interface Recogniser {
   runningThreshold: number;
   loneThreshold: number;
   noisyThreshold: number;
+  speechThreshold: number;
   /** Probabilities of the labels for these samples taken as one word. */
   pooled(samples: Float32Array): Promise<Float32Array>;
   /** Probabilities of labels and blank, in each of the newest frames. */
@@ -43,4 +44,5 @@ export interface Word {
   emittedS: number; // how much of the stream had been heard when this was said
   computeMs: number;
   amidNoise: boolean;
+  amidSpeech: boolean; // beside a word that is none of ours
 }

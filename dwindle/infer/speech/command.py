@@ -26,7 +26,7 @@ from dwindle.infer.speech.file_listener import FileListener, Settings, error_row
 from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.live import Display, listen
 from dwindle.infer.speech.microphone import Microphone, input_devices
-from dwindle.infer.speech.model import RUNNING_THRESHOLD, Recogniser
+from dwindle.infer.speech.model import RUNNING_THRESHOLD
 from dwindle.infer.speech.sound_file import sound_files
 from dwindle.infer.speech.sources import Player, pcm_blocks, pcm_rate
 from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
@@ -61,6 +61,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"confidence from which a word counts ({RUNNING_THRESHOLD:g}, a lone digit's in longer sound is higher; "
         "--isolated: the model's own)",
     )
+    deciding.add_argument(
+        "--expect", choices=["digits", "words"], help="nothing else is said (a PIN, a telephone number): refuse nothing"
+    )
     deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
     running = parser.add_argument_group("running")
     running.add_argument("--workers", type=positive_int, default=1, help="processes that share the files (default 1)")
@@ -77,7 +80,14 @@ def run(arguments: argparse.Namespace) -> int:
     with quiet_sound_libraries():
         if arguments.list_devices:
             return list_devices()
-        settings = Settings(arguments.model, arguments.threshold, arguments.threads, arguments.vad, arguments.isolated)
+        settings = Settings(
+            arguments.model,
+            arguments.threshold,
+            arguments.threads,
+            arguments.vad,
+            arguments.isolated,
+            only_words=arguments.expect is not None,
+        )
         if arguments.evaluate:
             return evaluate(settings, arguments.evaluate, arguments.workers, arguments.json)
         if arguments.serve:
@@ -153,7 +163,7 @@ def print_row(row: dict[str, Any], as_json: bool, is_first: bool = False) -> Non
 
 def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) -> int:
     """How good the answers are, corpus by corpus."""
-    entries = read_manifest(manifest, Recogniser(settings.model, settings.threshold).words)
+    entries = read_manifest(manifest, settings.recogniser().words)
     rows = list(answers(settings, [str(entry.path) for entry in entries], workers))
     failed = [row for row in rows if "error" in row]
     for row in failed:
@@ -169,7 +179,7 @@ def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) ->
 
 def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
     """The model is loaded first, so that no sound waits for it; then sound is opened, and words come."""
-    recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
+    recogniser = settings.recogniser()
     inference = RealTimeInference(recogniser, VoiceActivityDetector(settings.vad, recogniser.sample_rate))
     display = Display(arguments.json, asks_for_sound=not arguments.stream)
     if arguments.stream:

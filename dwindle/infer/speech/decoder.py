@@ -19,6 +19,7 @@ CERTAIN_AT_ONCE = 0.8  # ... and before only with this confidence: "four" may be
 RETRIED_FRAMES = 5  # after the first decoding, in which an uncertain word may be decoded again with more context
 PROPOSED = 0.05  # probability from which a frame proposes a word
 RELEASED = 0.05  # below it a word is over, and may be said again
+OTHER_WORD = 0.5  # probability from which a frame belongs to a word that is none of ours
 PEAK_FRAMES = 5  # from the proposing one on, in which the word's probability has its maximum
 LEAST_POOLED_SHARE = 0.6  # of a frame's probability is kept whatever the pooled output: it takes "four two" for "fort"
 POOLED_BEFORE_S = 0.09  # before the median word's start: where the sound begins that the pooled output is computed on
@@ -53,6 +54,7 @@ class FrameDecoder:
         """Start a new recording, or go on after silence."""
         self._active: int | None = None  # the word being said, proposed already
         self._uncertain: tuple[int, float] | None = None  # a proposed word to decode again, and how many frames ago
+        self.other_word_frames_ago = math.inf  # when the newest word was said that is none of ours
 
     def decode(self, window: np.ndarray, new_frames: int, needed: float) -> list[Hit]:
         """The words in the newest sound, after one more hop, with so many frames not decoded yet.
@@ -60,6 +62,7 @@ class FrameDecoder:
         A word whose confidence is below `needed` is decoded again with more context, until another one begins.
         """
         frames = self._recogniser.frames(window, self.oldest_frames + new_frames)
+        self._follow_other_words(frames)
         hits = []
         if self._uncertain:
             word, frames_ago = self._uncertain
@@ -73,6 +76,14 @@ class FrameDecoder:
                 self._active = best
                 hits += self._confirmed(window, frames, best, frames_ago, needed)
         return hits
+
+    def _follow_other_words(self, frames: np.ndarray) -> None:
+        """The newest frames do not count: the beginning of a word of ours may be taken for another."""
+        settled = frames[: len(frames) - FEWEST_LOOK_AHEAD_FRAMES][:, self._rejects]
+        others = np.flatnonzero((settled >= OTHER_WORD).any(axis=1))
+        self.other_word_frames_ago += HOP_FRAMES
+        if len(others):
+            self.other_word_frames_ago = float(len(frames) - 1 - others[-1])
 
     def _confirmed(
         self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float, needed: float

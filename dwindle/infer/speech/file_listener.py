@@ -36,13 +36,18 @@ class Settings:
     threads: int
     vad: str
     isolated: bool
+    only_words: bool = False  # whatever is heard is one of the words
+
+    def recogniser(self) -> Recogniser:
+        """The model that listens."""
+        return Recogniser(self.model, self.threshold, self.threads, self.only_words)
 
 
 class FileListener:
     """Answers for whole files, one after the other."""
 
-    def __init__(self, settings: Settings):
-        self.recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
+    def __init__(self, settings: Settings, recogniser: Recogniser | None = None):
+        self.recogniser = recogniser or settings.recogniser()
         self._inference = None  # whoever asks for isolated words needs no voice detector
         if not settings.isolated:
             detector = VoiceActivityDetector(settings.vad, self.recogniser.sample_rate)

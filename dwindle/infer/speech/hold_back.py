@@ -6,6 +6,7 @@ from dwindle.infer.speech.word import Candidate
 
 HOLD_S = 2.0  # for so long an uncertain word is held back, and for so long a likely one confirms those after it
 CONFIRMING = 0.55  # confidence from which a word confirms its neighbours
+CONFIRMING_AMID_SPEECH = 0.8  # likewise of a word that has other words beside it
 WORTH_HOLDING_AMID_NOISE = 0.5  # below it a candidate amid noise is dropped: the first half of a bark, for one
 
 
@@ -28,7 +29,7 @@ class HoldBack:
         """The words that this one makes certain, in order; `needed` is the confidence of a word without neighbours."""
         confirmed = self.has_neighbour(word.found_s)
         held = self._take_held(word.found_s)
-        if word.confidence >= min(CONFIRMING, needed):
+        if word.confidence >= min(CONFIRMING_AMID_SPEECH if word.amid_speech else CONFIRMING, needed):
             self._likely_s = word.found_s
             confirmed = confirmed or bool(held)
         if confirmed or word.confidence >= needed:
@@ -38,8 +39,8 @@ class HoldBack:
         return []
 
     def passed_at_the_end(self, now_s: float) -> list[Candidate]:
-        """A recording that ends shortly after a word was made for it, unless the word may be part of its noise."""
-        return [word for word in self._take_held(now_s) if not word.amid_noise]
+        """A recording that ends shortly after a word was made for it, unless it may be part of noise or speech."""
+        return [word for word in self._take_held(now_s) if not (word.amid_noise or word.amid_speech)]
 
     def _take_held(self, now_s: float) -> list[Candidate]:
         """Those that have not been held too long; the others are dropped."""

@@ -15,6 +15,7 @@ from dwindle.infer.speech.word import Candidate, WordEvent
 WINDOW_S = 0.768  # what each run of the network sees: the newest sound
 HANGOVER_S = 0.1  # of silence after the last voiced frame that is decoded like speech
 PRE_ROLL_S = 0.4  # of sound before the first voiced frame that is decoded too: soft onsets
+AMID_SPEECH_S = 0.6  # so soon after another word, or before it, a digit is part of running speech: "to", "for"
 DRAWN_OUT_S = 0.4  # by which a word may outlast the median word: what still sounds then is noise
 
 
@@ -108,7 +109,11 @@ class RealTimeInference:
             return self.recogniser.running_threshold
         if self._background.is_loud:
             return self.recogniser.noisy_threshold
-        return self.recogniser.lone_threshold
+        return self.recogniser.speech_threshold if self._is_amid_speech else self.recogniser.lone_threshold
+
+    @property
+    def _is_amid_speech(self) -> bool:
+        return self._decoder.other_word_frames_ago * self._frame <= AMID_SPEECH_S * self._rate
 
     def _events(self, hit: Hit, needed: float, started: float) -> list[WordEvent]:
         word = self._candidate(hit)
@@ -134,8 +139,12 @@ class RealTimeInference:
         start_s, end_s = max(0.0, origin_s + start * STEP_S), origin_s + end * STEP_S
         if self._newest:
             self._newest.end_s = min(self._newest.end_s, start_s)
-        label, amid_noise = self.recogniser.labels[hit.index], self._background.is_loud
-        self._newest = Candidate(label, start_s, end_s, hit.confidence, self.position_s, amid_noise)
+        label, amid_noise, amid_speech = (
+            self.recogniser.labels[hit.index],
+            self._background.is_loud,
+            self._is_amid_speech,
+        )
+        self._newest = Candidate(label, start_s, end_s, hit.confidence, self.position_s, amid_noise, amid_speech)
         self._newest_peak_s = peak_s
         return self._newest
 

@@ -42,13 +42,19 @@ class Recogniser:
         self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
         self.window_samples = int(_number(self.path, metadata, "window_samples", 1, 10 * self.sample_rate))
         self.running_threshold = RUNNING_THRESHOLD if threshold is None else threshold
-        self.lone_threshold = self.noisy_threshold = self.running_threshold  # of a word alone, and alone amid noise
-        if threshold is None:
+        # of a word alone, alone amid noise, and alone amid other words
+        self.lone_threshold = self.noisy_threshold = self.speech_threshold = self.running_threshold
+        if threshold is None and only_words:  # no answer is refused, wherever the word stands
+            threshold = 0.0
+        elif threshold is None:
             threshold = _number(self.path, metadata, "threshold", 0.0, 1.0)
             if "lone_threshold" in metadata:  # words are mostly said several at a time
-                self.lone_threshold = self.noisy_threshold = _number(self.path, metadata, "lone_threshold", 0.0, 1.0)
+                self.lone_threshold = _number(self.path, metadata, "lone_threshold", 0.0, 1.0)
+                self.noisy_threshold = self.speech_threshold = self.lone_threshold
             if "noisy_threshold" in metadata:
                 self.noisy_threshold = _number(self.path, metadata, "noisy_threshold", 0.0, 1.0)
+            if "speech_threshold" in metadata:
+                self.speech_threshold = _number(self.path, metadata, "speech_threshold", 0.0, 1.0)
         elif not 0.0 <= threshold <= 1.0:
             raise UsageError(f"--threshold {threshold:g} is outside 0 to 1")
         self.threshold = threshold
@@ -62,12 +68,10 @@ class Recogniser:
             self._expect_only_words()
 
     def _expect_only_words(self) -> None:
-        """Leave the rejecting class out, and with it every reason to ask more of a word that stands alone."""
+        """Leave the rejecting class out."""
         self._pooled_classes = [index for index, label in enumerate(self.labels) if label != REJECT]
         self._frame_classes = [*self._pooled_classes, len(self.labels)]  # the last is the blank
         self.labels = self.words
-        self.lone_threshold = self.noisy_threshold = self.running_threshold
-        self.threshold = 0.0
 
     def classify(self, clip: np.ndarray) -> Answer:
         """The one answer for a clip of one word, in a window as in training: padded, or cut about its speech."""
@@ -77,11 +81,11 @@ class Recogniser:
 
     def pooled(self, samples: np.ndarray) -> np.ndarray:
         """Probabilities (labels,) for these samples taken as one word, wherever in them it stands."""
-        return softmax(self._run(samples)[0][0, self._pooled_classes])
+        return softmax(self._run(samples)[0][0][self._pooled_classes])
 
     def frames(self, samples: np.ndarray, newest: int) -> np.ndarray:
         """Probabilities (newest, labels + blank) of the last frames; each spans `frame_samples` samples."""
-        return softmax(self._run(samples)[1][0, -newest:, self._frame_classes])
+        return softmax(self._run(samples)[1][0][-newest:, self._frame_classes])
 
     def _run(self, samples: np.ndarray) -> list[np.ndarray]:
         outputs = self._session.run(["logits", "frames"], {"audio": samples[None, :]})

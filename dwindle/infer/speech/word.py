@@ -49,6 +49,7 @@ class Candidate:
     confidence: float
     found_s: float  # how much of the stream had been heard
     amid_noise: bool = False  # whether the background was nearly as loud
+    amid_speech: bool = False  # whether a word that is none of ours stands beside it
     compute_ms: float = 0.0
 
     def as_event(self, emitted_s: float) -> WordEvent:

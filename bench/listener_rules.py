@@ -1,0 +1,160 @@
+"""What each rule of the listener earns with people: every rule is taken away, or changed, in turn.
+
+    python -m bench.listener_rules --data_dir DIR
+    python -m bench.listener_rules --data_dir DIR --network artifacts/student.pt --every 4
+
+DIR/people is heard as infer.py hears it (see bench/people.py), each time with one constant of the listener at another
+value. The network's answers are kept, so that what is heard again costs little. Thresholds of the model's metadata are
+varied likewise. A line for each: single digits heard right, errors in strings, digits a minute of reading.
+"""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from bench.people import DEFAULT_MODEL, by_kind, model_file
+from dwindle.cli import FlagParser, nonempty, pathname, positive_int
+from dwindle.data import data_directory
+from dwindle.edits import NO_EDITS, edits
+from dwindle.errors import run
+from dwindle.files import write_json
+from dwindle.infer.speech import decoder, hold_back, listener
+from dwindle.infer.speech.evaluate import Entry, read_manifest
+from dwindle.infer.speech.file_listener import FileListener, Settings
+from dwindle.infer.speech.model import Recogniser
+from dwindle.infer.speech.vad import KINDS
+
+NEWEST_FRAMES = 32  # of a run of the network, kept; the listener asks for no older ones
+CHANGES: dict[str, tuple[Any, str, float]] = {
+    "no confirming by neighbours": (hold_back, "HOLD_S", 0.0),
+    "any word confirms": (hold_back, "CONFIRMING", 0.3),
+    "only sure words confirm": (hold_back, "CONFIRMING", 0.75),
+    "amid speech as elsewhere": (hold_back, "CONFIRMING_AMID_SPEECH", 0.55),
+    "surer amid speech": (hold_back, "CONFIRMING_AMID_SPEECH", 0.92),
+    "held amid noise": (hold_back, "WORTH_HOLDING_AMID_NOISE", 0.0),
+    "speech is nowhere": (listener, "AMID_SPEECH_S", -1.0),
+    "speech for 0.3 s": (listener, "AMID_SPEECH_S", 0.3),
+    "speech for 1.2 s": (listener, "AMID_SPEECH_S", 1.2),
+    "frames alone": (decoder, "LEAST_POOLED_SHARE", 1.0),
+    "pooled output in full": (decoder, "LEAST_POOLED_SHARE", 0.0),
+    "no settling": (decoder, "SETTLED_FRAMES", 0.0),
+    "certain at once from 0.3": (decoder, "CERTAIN_AT_ONCE", 0.3),
+    "never decoded again": (decoder, "RETRIED_FRAMES", 0),
+    "proposed from 0.2": (decoder, "PROPOSED", 0.2),
+    "released below 0.2": (decoder, "RELEASED", 0.2),
+    "peak in 3 frames": (decoder, "PEAK_FRAMES", 3),
+    "0.1 s earlier": (decoder, "DECODE_BEFORE_END_S", 0.25),
+    "0.1 s later": (decoder, "DECODE_BEFORE_END_S", 0.05),
+}
+THRESHOLDS = {
+    "running_threshold": (0.2, 0.4, 0.5),
+    "lone_threshold": (0.3, 0.5, 0.6, 0.85),
+    "noisy_threshold": (0.75, 0.85),
+    "speech_threshold": (0.75, 0.85, 0.95),
+}
+
+
+class RememberingRecogniser(Recogniser):
+    """Runs the network once on each piece of sound."""
+
+    _answers: dict[int, list[np.ndarray]] | None = None
+
+    def remember(self) -> None:
+        """From now on; what is asked while a file is checked is not worth it."""
+        self._answers = {}
+
+    def _run(self, samples: np.ndarray) -> list[np.ndarray]:
+        if self._answers is None:
+            return super()._run(samples)
+        key = hash(samples.tobytes())
+        if key not in self._answers:
+            logits, frames, *_ = super()._run(samples)
+            self._answers[key] = [logits, frames[:, -NEWEST_FRAMES:].copy()]
+        return self._answers[key]
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    with model_file(arguments.model, arguments.network) as model:
+        recogniser = RememberingRecogniser(model)
+    recogniser.remember()
+    settings = Settings(arguments.model, threshold=None, threads=1, vad=KINDS[0], isolated=False)
+    entries = read_manifest(data_directory(arguments.data_dir) / "people" / "manifest.csv", recogniser.words)
+    kinds = by_kind(entries)
+    kinds["reading"] = kinds["reading"][:: arguments.every]
+    rows = []
+    for name, change in [("as it is", None), *variations()]:
+        with changed(recogniser, change):
+            # made anew, as a listener takes some of its constants when it is made
+            row = {"change": name, **heard(FileListener(settings, recogniser), kinds)}
+        rows.append(row)
+        print(as_line(row), flush=True)
+    if arguments.output:
+        write_json(arguments.output, {"rows": rows})
+
+
+def variations() -> Iterator[tuple[str, tuple[Any, str, float]]]:
+    """Constants of the modules, and thresholds of the recogniser (None in place of the module)."""
+    yield from CHANGES.items()
+    for name, values in THRESHOLDS.items():
+        for value in values:
+            yield f"{name} {value:g}", (None, name, value)
+
+
+@contextmanager
+def changed(recogniser: Recogniser, change: tuple[Any, str, float] | None) -> Iterator[None]:
+    """One number at another value, for a while."""
+    if change is None:
+        yield
+        return
+    place, name, value = change
+    place = place or recogniser
+    before = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)
+
+
+def heard(files: FileListener, kinds: dict[str, list[Entry]]) -> dict[str, Any]:
+    """The three figures."""
+
+    def digits(entry: Entry) -> list[str]:
+        return [digit["digit"] for digit in files.hear(str(entry.path))["digits"]]
+
+    right = sum(digits(entry) == list(entry.words) for entry in kinds["isolated"])
+    errors = sum((edits(entry.words, digits(entry)) for entry in kinds["strings"]), NO_EDITS)
+    minutes = sum(soundfile.info(entry.path).duration for entry in kinds["reading"]) / 60
+    false = sum(len(digits(entry)) for entry in kinds["reading"])
+    return {
+        "isolated": right / len(kinds["isolated"]),
+        "strings": (errors.substitutions + errors.deletions + errors.insertions) / errors.words,
+        "deletions": errors.deletions,
+        "a_minute": false / minutes,
+    }
+
+
+def as_line(row: dict[str, Any]) -> str:
+    return (
+        f"{row['change']:<30} isolated {100 * row['isolated']:6.2f}%   strings {100 * row['strings']:6.2f}% "
+        f"({row['deletions']} missed)   {row['a_minute']:5.2f} digits a minute of reading"
+    )
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else data/")
+    parser.add_argument("--model", type=pathname, default=DEFAULT_MODEL)
+    parser.add_argument("--network", type=pathname, metavar="CHECKPOINT", help="this network in its place")
+    parser.add_argument("--every", type=positive_int, default=1, help="of the recordings of reading, every so many")
+    parser.add_argument("--output", type=pathname, help="write all numbers as JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)
