@@ -1,6 +1,8 @@
 """The digits task: what it trains on, what it is judged by, and what it says when data is missing."""
 
+import base64
 import copy
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -293,3 +295,20 @@ def test_the_real_data_gives_every_set_with_noise_at_its_level(data_dir):
     torch.testing.assert_close(difference_db, torch.full((count,), 20.0), atol=0.5, rtol=0)
     validation_noise = {clip.path.name for clip in task.data.noises.clips}
     assert not any(name.startswith("3-") for name in validation_noise)
+
+
+def test_a_model_with_an_embedding_says_what_a_crowd_of_them_looks_like(tiny):
+    torch.manual_seed(0)
+    task = opened(tiny, "fsdd")
+    directions = torch.randn(3, 4)
+
+    def engine(feed):
+        spread = torch.stack([feed["audio"].std(dim=1), feed["audio"].abs().amax(dim=1), feed["audio"].mean(dim=1)], 1)
+        return {**undecided(feed), "embedding": spread @ directions}
+
+    crowd = json.loads(task.metadata(engine, [])["crowd"])
+    mean, axes = (np.frombuffer(base64.b64decode(crowd[name]), "<f2") for name in ("mean", "axes"))
+    assert mean.shape == (4,)
+    assert axes.shape == (10,)
+    assert crowd["clips"] > len(task.data.validation["fsdd_validation"].audio)
+    assert "crowd" not in task.metadata(undecided, [])
