@@ -36,13 +36,17 @@ class Settings:
     threads: int
     vad: str
     isolated: bool
+    words: Path | None = None  # a file of enrolled words; else the one beside the model, if there is one
+
+    def recogniser(self) -> Recogniser:
+        return Recogniser(self.model, self.threshold, self.threads, self.words)
 
 
 class FileListener:
     """Answers for whole files, one after the other."""
 
     def __init__(self, settings: Settings):
-        self.recogniser = Recogniser(settings.model, settings.threshold, settings.threads)
+        self.recogniser = settings.recogniser()
         self._inference = None  # whoever asks for isolated words needs no voice detector
         if not settings.isolated:
             detector = VoiceActivityDetector(settings.vad, self.recogniser.sample_rate)
@@ -70,6 +74,7 @@ class FileListener:
             sound = iter([amid_own_hiss(recording, longer, self.recogniser.sample_rate)])
         self._inference.reset()
         events = [event for chunk in sound for event in self._inference.process(chunk)] + self._inference.finish()
+        events.sort(key=lambda event: event.start_s)  # an enrolled word is certain before a digit's end is
         return [event.within(before_s, processor.seconds_heard).as_json() for event in events]
 
     def _one_word(self, path: str) -> list[dict[str, Any]]:
