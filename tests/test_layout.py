@@ -10,8 +10,8 @@ import pytest
 
 from dwindle.infer.model_file import SENSES
 from dwindle.task import TASKS
-from notebooks.import_graph import imports_of, module_name, picture, room_of
-from notebooks.marked_page import with_region
+from report.import_graph import imports_of, module_name, picture, room_of
+from report.marked_page import with_region
 
 ROOT = Path(__file__).parents[1]
 CODE_FOLDERS = ("dwindle", "bench", "notebooks", "samples", "tests")

@@ -13,8 +13,8 @@ from report_files import answers, rows, written
 from dwindle.errors import UserError
 from dwindle.files import write_json
 from dwindle.metrics import accuracy
-from notebooks.measurements import confusions, load_measurements, right_by_speaker
-from notebooks.report_page import written_page
+from report.measurements import confusions, load_measurements, right_by_speaker
+from report.interactive_page import written_page
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,11 +10,11 @@ from report_files import LIVE, STREAMED, row, written
 from dwindle.errors import UserError
 from dwindle.files import write_json
 from dwindle.metrics import BITS, Metric, accuracy
-from notebooks.marked_page import BEGIN, END, with_region
-from notebooks.measurements import load_measurements
-from notebooks.model_card import card_results
-from notebooks.readme_tables import UNKNOWN, results
-from notebooks.task_table import released_tasks, task_table
+from report.marked_page import BEGIN, END, with_region
+from report.measurements import load_measurements
+from report.speech_card import card_results
+from report.results_page import UNKNOWN, results
+from report.task_table import released_tasks, task_table
 
 ROOT = Path(__file__).parents[1]
 
