@@ -52,20 +52,10 @@ def answered(runs: list[Run]) -> list[str]:
 
 
 def latency_parts(runs: list[Run]) -> list[str]:
-    """Milliseconds of each level, and how many times as long as float32 that is."""
-    commands, released = Commands(), releases(runs)
-    found = {run.task: levels(run) for run in released}
-    used = [level for level in LEVELS if any(level in one for one in found.values())]
-    lines = []
-    for level in used:
-        cells = [_latency_cell(found[run.task], level, commands) for run in released]
-        lines.append([LEVELS[level], *cells])
+    """The table, what it says, and its commands."""
+    commands = Commands()
     return [
-        table(
-            ["numbers stored as", *(f"{task_title(run.task)} ({kinds(run)})" for run in released)],
-            lines,
-            left_columns=1,
-        ),
+        latency_table(releases(runs), commands),
         "Median milliseconds of one answer in ONNX Runtime, one thread, batch 1, and how many times float32's that\n"
         "is. The versions of a task took turns in one run; tasks differ in what an answer is: a second of sound, an\n"
         "image, a sentence of middle length, some twenty characters read at once. The letter is the command:",
@@ -74,12 +64,21 @@ def latency_parts(runs: list[Run]) -> list[str]:
     ]
 
 
-def _latency_cell(found: dict[str, Row], level: str, commands: Commands) -> str:
+def latency_table(released: list[Run], commands: Commands | None = None) -> str:
+    """Milliseconds of each level, and how many times as long as float32 that is; letters for commands if asked."""
+    found = {run.task: levels(run) for run in released}
+    used = [level for level in LEVELS if any(level in one for one in found.values())]
+    lines = [[LEVELS[level], *(_latency_cell(found[run.task], level, commands) for run in released)] for level in used]
+    heads = ["numbers stored as", *(f"{task_title(run.task)} ({kinds(run)})" for run in released)]
+    return table(heads, lines, left_columns=1)
+
+
+def _latency_cell(found: dict[str, Row], level: str, commands: Commands | None) -> str:
     now, whole = latency_ms(found.get(level)), latency_ms(found.get(""))
     if now is None:
         return "–"
     share = f", {now / whole:.2f}×" if whole and level else ""
-    return f"{now:.2f}{share} {commands.letter(found[level])}"
+    return f"{now:.2f}{share}{f' {commands.letter(found[level])}' if commands is not None else ''}"
 
 
 def kinds(run: Run) -> str:

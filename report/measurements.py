@@ -26,6 +26,7 @@ class Measurements:
     exported: dict[str, Any] | None = None
     streaming: dict[str, Any] | None = None
     answers: dict[str, Any] | None = None
+    people: dict[str, Any] | None = None
     curves: dict[str, list[dict[str, Any]]] | None = None  # epochs of each training run of the default task
     other_curves: dict[str, dict[str, list[dict[str, Any]]]] | None = None  # the same of the others, by task
     distillation: dict[str, list[dict[str, Any]]] | None = None  # for each manner, the scores of every seed
@@ -65,6 +66,7 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
         exported=exported,
         streaming=_streaming(logs_dir / "streaming.json", rows),
         answers=_answers(logs_dir / "answers.json", rows),
+        people=_of_these(_json(logs_dir / "people.json"), rows),
         curves={name: epochs for name, epochs in curves.items() if name in own},
         other_curves={task: runs for task, runs in other_curves.items() if runs},
         distillation=_json(ablation / "scores.json"),
@@ -122,10 +124,14 @@ def _answers(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _streaming(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Only of a model that the rows describe, likewise, and of all streams."""
-    streaming = _json(path)
+    streaming = _of_these(_json(path), rows)
+    return None if streaming is None or streaming.get("quick") else streaming
+
+
+def _of_these(measured: dict[str, Any] | None, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What was measured, if it was of a model that the rows describe."""
     known = {row["sha256"] for row in rows if "sha256" in row}
-    is_whole = streaming and streaming.get("model_sha256") in known and not streaming.get("quick")
-    return streaming if is_whole else None
+    return measured if measured and measured.get("model_sha256") in known else None
 
 
 def _epochs(path: Path) -> list[dict[str, Any]]:

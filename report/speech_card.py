@@ -7,6 +7,7 @@ from dwindle.errors import UserError
 from dwindle.infer.speech.model import RUNNING_THRESHOLD
 from dwindle.metrics import Metric
 from report.measurements import Measurements, one_thread, right_by_speaker
+from report.people_table import people_text
 from report.results_page import SHIPPED, by_version, running_text, short_score
 from report.titles import set_title, table
 
@@ -26,6 +27,8 @@ def card_results(found: Measurements) -> str:
     if shipped is None:
         raise UserError("results.json has no row of model_int8.onnx: export_models.py writes it")
     parts = [facts(shipped), scores_table(shipped["scores"]), running_text(found)]
+    if people := people_text(found.people):
+        parts.append(people)
     if speakers := speakers_text(found):
         parts.append(speakers)
     return "\n\n".join(parts) + "\n\n"

@@ -9,9 +9,9 @@ TITLE = "# How much smaller, how much faster, at what cost"
 EXPLAINED = """\
 Smaller and cost are of the file that ships, first against the same network in float32 before it was compressed, then
 against its teacher. Faster is one answer on one thread, batch 1: the shipped weights in ONNX Runtime against that float
-network in ONNX Runtime and in PyTorch, all taken in turns in one run. `(within error)` marks a difference within one
-standard error of the score; the same examples judge both, so that it may be real all the same. Brackets hold 95%
-intervals. What was not measured is a dash."""
+network in ONNX Runtime and in PyTorch, all taken in turns in one run. ≈ marks a difference within one standard error
+of the score; the same examples judge both, so that it may be real all the same. Brackets hold 95% intervals. What was
+not measured is a dash."""
 GLUE_SETS = ("dev", "test")  # sentiment's
 
 

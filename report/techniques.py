@@ -78,12 +78,17 @@ def cost_text(run: Run, before: Row | None, after: Row | None) -> str:
 
 
 def change_text(before: Metric, after: Metric) -> str:
-    """What became of a score, in its unit, or in points of a percentage."""
+    """What became of a score, in its unit, or in points of a percentage; ≈ is within one standard error."""
     gain = after.gain_over(before)
     amount = f"{100 * abs(gain):.1f} points" if after.unit == SHARE else f"{abs(gain):.3f} {after.unit}"
     if float(amount.split()[0]) == 0:
         return "no change"
-    return f"{amount} {'better' if gain > 0 else 'worse'}{' (within error)' if after.tied_with(before) else ''}"
+    return f"{'≈ ' if after.tied_with(before) else ''}{amount} {'better' if gain > 0 else 'worse'}"
+
+
+def is_beyond_error(before: Metric, after: Metric) -> bool:
+    """Whether a score became worse by more than one standard error."""
+    return before.better_than(after) and not after.tied_with(before)
 
 
 def times(ratio: float | None) -> str:
