@@ -27,7 +27,7 @@ ALONE := --alpha 0 --epochs 18 --patience 0
 DISTILLED := --temperature 4.0 --alpha 0.7 --patience 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pipeline release report samples web web-build clean
+.PHONY: help demo test pipeline release report paper samples web web-build clean
 .SILENT:
 .DELETE_ON_ERROR:
 
@@ -72,13 +72,13 @@ release: .venv/installed  ## the full recipe, from data to artifacts/; hours, an
 	$(FULL) -m bench.streaming --output logs/streaming.json
 	$(MAKE) report
 
-report: .venv/installed  ## draw the figures, and write the tables of README, docs/results.md and model card
+report: .venv/installed  ## draw the figures; write the tables, the comparison, the model cards and docs/paper.md
 	$(if $(DATA)$(wildcard data),$(FULL) bench/answers.py)
 	$(FULL) notebooks/experiments.py
-	$(FULL) notebooks/readme_tables.py
-	$(FULL) notebooks/model_card.py
-	$(FULL) notebooks/terminal_picture.py
-	$(FULL) notebooks/import_graph.py
+	$(FULL) -m report
+
+paper: .venv/installed  ## docs/paper.md as a PDF, docs/paper.pdf (needs chromium)
+	$(FULL) -m report.paper_pdf
 
 samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
 	$(FULL) -m samples.make_samples
@@ -92,7 +92,7 @@ web-build: web/node_modules/installed  ## write the page to web/dist, for any fi
 
 clean:  ## remove both virtual environments, the built page and every cache; data, artifacts and logs stay
 	rm -rf .venv .venv-demo web/node_modules web/dist .pytest_cache .ruff_cache .hypothesis
-	find dwindle bench notebooks samples tests -name __pycache__ -prune -exec rm -rf {} +
+	find dwindle bench notebooks report samples tests -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf __pycache__
 
 artifacts/model_int8.onnx:
