@@ -7,9 +7,6 @@ Reads artifacts/ and logs/; notebooks/experiments.py draws the figures that the 
 
 from pathlib import Path
 
-from report.model_cards import write_cards
-from report.paper import paper
-
 from dwindle.cli import FlagParser
 from dwindle.errors import run
 from dwindle.files import written_whole
@@ -17,6 +14,8 @@ from report.comparison import comparison
 from report.import_graph import picture
 from report.marked_page import write_region
 from report.measurements import load_measurements
+from report.model_cards import write_cards
+from report.paper import paper
 from report.results_page import results
 from report.runs import load_runs, releases
 from report.speech_card import card_results
