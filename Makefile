@@ -18,16 +18,13 @@ PRUNE := $(LAUNCH) prune_and_quantize.py
 ifneq ($(DATA),)
 export DWINDLE_DATA := $(DATA)
 endif
-# the release's teacher is the mean of students that differ in their seed
-SEEDS := 0 1 2
-TEACHERS := $(SEEDS:%=artifacts/alone-%/student.pt)
-# the one that reads running speech best (bench.streaming --split validation): when it names words stays with a student
-BEST_IN_STREAMS := $(lastword $(TEACHERS))
-ALONE := --alpha 0 --epochs 18 --patience 0
-DISTILLED := --temperature 4.0 --alpha 0.7 --patience 0
+# the release goes on from the one before; `make release START= EPOCHS=60` begins anew
+START ?= --start_from artifacts/student.pt
+EPOCHS ?= 12
+SHRINK := --target_sparsity 0.4 --steps 2 --epochs_per_step 1 --last_epochs 2 --qat_epochs 1 --lr 8e-4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pipeline release report samples web web-build clean
+.PHONY: help demo test pipeline release report paper samples web web-build clean
 .SILENT:
 .DELETE_ON_ERROR:
 
@@ -56,29 +53,20 @@ pipeline: .venv/installed  ## every stage in order, small settings, from whateve
 	$(FULL) infer.py samples/
 
 release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
-	for seed in $(SEEDS); do \
-	    $(TRAIN) $(ALONE) --seed $$seed --output_dir artifacts/alone-$$seed --resume || exit; done
-	$(TRAIN) $(DISTILLED) --teacher $(TEACHERS) --epochs 24 --lr 0.0012 \
-	    --start_from $(BEST_IN_STREAMS) --output_dir artifacts/first --resume
-	$(TRAIN) $(DISTILLED) --teacher $(TEACHERS) --epochs 20 --lr 0.0012 \
-	    --start_from artifacts/first/student.pt --resume
-	$(PRUNE) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
-	    --one_shot --sweep --structured 0.3 --structured_epochs 16 --teacher artifacts/student.pt --resume
-	$(TRAIN) $(DISTILLED) --teacher artifacts/student.pt --epochs 20 --width 24 \
-	    --output_dir artifacts/width-24 --resume
-	$(PRUNE) --target_sparsity 0.4 --epochs_per_step 1 --last_epochs 8 --lr 8e-4 \
-	    --teacher artifacts/student.pt --output_dir artifacts/width-24 --resume
-	$(FULL) export_models.py --output_dir artifacts --benchmark --pt2
+	$(TRAIN) --alpha 0 --epochs $(EPOCHS) --lr 0.0015 --patience 0 $(START)
+	$(PRUNE) $(SHRINK) --teacher artifacts/student.pt
+	$(FULL) export_models.py --output_dir artifacts --benchmark
+	$(FULL) -m bench.people --output logs/people.json
 	$(FULL) -m bench.streaming --output logs/streaming.json
 	$(MAKE) report
 
-report: .venv/installed  ## draw the figures, and write the tables of README, docs/results.md and model card
+report: .venv/installed  ## draw the figures; write the tables, the comparison, the model cards and docs/paper.md
 	$(if $(DATA)$(wildcard data),$(FULL) bench/answers.py)
 	$(FULL) notebooks/experiments.py
-	$(FULL) notebooks/readme_tables.py
-	$(FULL) notebooks/model_card.py
-	$(FULL) notebooks/terminal_picture.py
-	$(FULL) notebooks/import_graph.py
+	$(FULL) -m report
+
+paper: .venv/installed  ## docs/paper.md as a PDF, docs/paper.pdf (needs chromium)
+	$(FULL) -m report.paper_pdf
 
 samples: .venv/installed  ## speak the recordings of samples/ again (needs espeak-ng and flite)
 	$(FULL) -m samples.make_samples
@@ -92,7 +80,7 @@ web-build: web/node_modules/installed  ## write the page to web/dist, for any fi
 
 clean:  ## remove both virtual environments, the built page and every cache; data, artifacts and logs stay
 	rm -rf .venv .venv-demo web/node_modules web/dist .pytest_cache .ruff_cache .hypothesis
-	find dwindle bench notebooks samples tests -name __pycache__ -prune -exec rm -rf {} +
+	find dwindle bench notebooks report samples tests -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf __pycache__
 
 artifacts/model_int8.onnx:

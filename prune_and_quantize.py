@@ -63,7 +63,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     student_path = Path(arguments.student or folder / "student.pt")
     student = unpruned(load_checkpoint(student_path, arguments.task), student_path)
     rows = load_or_begin(folder / "results.json", arguments.task)["rows"]  # before the work, not after
-    if not arguments.fresh and (
+    if not (arguments.fresh or arguments.keep_pruned) and (
         done := made_before(rows, folder, student_path, ["pruned", *map(structured_name, arguments.structured)])
     ):
         accelerator.print(f"{folder / 'quantized.onnx'} is already made by this command (--fresh makes it anew)")
@@ -103,8 +103,11 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         ).save(folder / file)
 
     sparsity, gradually = arguments.target_sparsity, arguments.epochs_after_steps
-    pruned = prune_in_steps(network, workshop, "pruned", sparsity, gradually)
-    save(pruned, "pruned.pt", student.arguments)
+    if arguments.keep_pruned:
+        pruned = kept(folder / "pruned.pt", student_path, workshop)
+    else:
+        pruned = prune_in_steps(network, workshop, "pruned", sparsity, gradually)
+        save(pruned, "pruned.pt", student.arguments)
     versions.append(pruned)
     if arguments.one_shot:
         versions.append(prune_in_steps(network, workshop, "one_shot", sparsity, [sum(gradually)], timed=False))
@@ -191,6 +194,14 @@ def unpruned(checkpoint: Checkpoint, path: Path) -> Checkpoint:
     return checkpoint
 
 
+def kept(path: Path, student_path: Path, workshop: Workshop) -> Version:
+    """What an earlier run pruned of this very student."""
+    checkpoint = load_checkpoint(path, workshop.task.name)
+    if checkpoint.stage != "pruned" or checkpoint.parent_sha256 != sha256_of(student_path):
+        raise UserError(f"{path}: was not pruned of {student_path}: leave out --keep_pruned")
+    return workshop.finished("pruned", "pruned", workshop.task.restored(checkpoint, path), checkpoint.metrics["note"])
+
+
 def teachers_of(arguments: argparse.Namespace, student: Checkpoint, student_path: Path) -> list[Path]:
     """Those named, else the one beside the student that taught it, else the student as it was."""
     if arguments.alpha == 0:
@@ -255,6 +266,7 @@ def parse_arguments() -> argparse.Namespace:
     how.add_argument(
         "--last_epochs", type=positive_int, help="after the last step, whose zeros stay (as many as after the others)"
     )
+    how.add_argument("--keep_pruned", action="store_true", help="quantise the pruned.pt that is there, prune nothing")
     how.add_argument("--one_shot", action="store_true", help="also prune in one step, with as many epochs in all")
     how.add_argument("--sweep", action="store_true", help="also prune on, 10%% at a time, to 90%%")
     how.add_argument(

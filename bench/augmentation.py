@@ -68,8 +68,8 @@ def training_step(clips: torch.Tensor, strings: torch.Tensor) -> Callable[[], No
     spelling = torch.randint(CLASSES, (len(strings), 4))
 
     def step() -> None:
-        logits, _ = model(clips)
-        _, frames = model(strings)
+        logits = model(clips)[0]
+        frames = model(strings)[1]
         by_time = frames.log_softmax(dim=-1).transpose(0, 1)
         counts, lengths = torch.full((len(strings),), len(by_time)), torch.full((len(strings),), 4)
         spelled = functional.ctc_loss(by_time, spelling, counts, lengths, blank=CLASSES)

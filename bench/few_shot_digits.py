@@ -26,7 +26,7 @@ from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.errors import run
 from dwindle.files import write_json
-from dwindle.task import open_task, options_of
+from dwindle.task import first_output, open_task, options_of
 from dwindle.tasks.images.datasets import Digits, drawn_digits
 from dwindle.train.distillation import KnowledgeDistillationLoss
 
@@ -70,7 +70,7 @@ def learnt(
 
     def distilled_loss(logits: Tensor, images: Tensor, targets: Tensor) -> Tensor:
         with torch.no_grad():
-            taught = teacher(images)
+            taught = first_output(teacher(images))
         return distill(logits, taught, targets)
 
     scratch = train_briefly(student_of(task, draw), few, STEPS, plain_loss, seed=draw)

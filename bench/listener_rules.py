@@ -41,7 +41,6 @@ CHANGES: dict[str, tuple[Any, str, float]] = {
     "speech for 1.2 s": (listener, "AMID_SPEECH_S", 1.2),
     "frames alone": (decoder, "LEAST_POOLED_SHARE", 1.0),
     "pooled output in full": (decoder, "LEAST_POOLED_SHARE", 0.0),
-    "no settling": (decoder, "SETTLED_FRAMES", 0.0),
     "certain at once from 0.3": (decoder, "CERTAIN_AT_ONCE", 0.3),
     "never decoded again": (decoder, "RETRIED_FRAMES", 0),
     "proposed from 0.2": (decoder, "PROPOSED", 0.2),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from dwindle.task import first_output
 from dwindle.tasks.images.augment import ImageAugment
 from dwindle.tasks.images.datasets import Digits
 
@@ -34,7 +35,7 @@ def train_briefly(
         chosen = torch.randint(len(digits), (batch_size,))
         images, targets = augment(digits.images[chosen]), digits.targets[chosen]
         optimizer.zero_grad()
-        loss(network(images), images, targets).backward()
+        loss(first_output(network(images)), images, targets).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
     return network.eval()
@@ -43,4 +44,4 @@ def train_briefly(
 def answers(network: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 500) -> Tensor:
     """The network's outputs for all images."""
     with torch.inference_mode():
-        return torch.cat([network(part) for part in images.split(batch_size)])
+        return torch.cat([first_output(network(part)) for part in images.split(batch_size)])

@@ -20,17 +20,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.plain_loop import plain_epoch
 from dwindle import errors
 from dwindle.cli import FlagParser, nonempty
 from dwindle.errors import UserError
-from dwindle.task import Batch, Judged, open_task, options_of
+from dwindle.task import Batch, Distill, open_task, options_of
 from dwindle.tasks.speech.words import SpokenWords
 from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import KnowledgeDistillationLoss
-from dwindle.train.trainer import Recipe, Trainer
+from dwindle.train.recipe import Recipe
+from dwindle.train.trainer import Trainer
 
 CONTENDERS = {  # name: processes, threads of each
     "plain loop": (1, 2),
@@ -132,13 +133,19 @@ def leave_out_strings(task: SpokenWords) -> None:
     """The frames then learn nothing; their zero loss keeps every parameter in what processes share."""
     draw = task.strings.draw
 
-    def judge(model: nn.Module, batch: Batch, own_loss: bool, parent: nn.Module | None = None) -> Judged:
-        logits, frames = model(batch["audio"])
-        return Judged(logits, batch["target"], 0 * frames.sum())
+    def loss(
+        model: nn.Module,
+        batch: Batch,
+        distill: Distill,
+        teacher: nn.Module | None = None,
+        parent: nn.Module | None = None,
+    ) -> Tensor:
+        logits, frames, *_ = model(batch["audio"])
+        return distill(logits.float(), None, batch["target"]) + 0 * frames.sum()
 
     task.strings.draw = lambda count, rng: draw(0, rng)
     task.augment = lambda batch: {**batch, "audio": task.wave_augment(batch["audio"])}
-    task.judge = judge
+    task.loss = loss
 
 
 def dwindle_epoch(task: SpokenWords, batch_size: int, watch: Stopwatch) -> tuple[int, float]:
@@ -147,7 +154,7 @@ def dwindle_epoch(task: SpokenWords, batch_size: int, watch: Stopwatch) -> tuple
     model, _ = task.build("student")
     task._batch = watch.timed("data", task._batch)
     task.augment = watch.timed("augmentation", task.augment)
-    task.judge = watch.timed("forward", task.judge)
+    task.loss = watch.timed("forward", task.loss)
     task.validate = watch.timed("validation", task.validate)
     trainer = Trainer(task, model, Recipe(epochs=1, batch_size=batch_size), KnowledgeDistillationLoss(), accelerator)
     trainer.plain.front_end.forward = watch.timed("front end", trainer.plain.front_end.forward)
@@ -155,7 +162,7 @@ def dwindle_epoch(task: SpokenWords, batch_size: int, watch: Stopwatch) -> tuple
     trainer.optimizer.step = watch.timed("optimiser", trainer.optimizer.step)
     trainer.average.update_parameters = watch.timed("optimiser", trainer.average.update_parameters)
     started = time.perf_counter()
-    trainer._one_epoch()
+    trainer._until_next_evaluation()  # the epoch's end
     wall_s = time.perf_counter() - started - watch.seconds["validation"]
     return len(trainer.batches) * batch_size // accelerator.num_processes, wall_s
 

@@ -1,7 +1,8 @@
 """An adversary's walk: damaged sound files, models and checkpoints, wrong command lines, and kills in mid-work.
 
-Fails on any traceback, hang, crash, wrong exit code, damaged file that is taken for a whole one, or file left half
-written. The same seed damages the same bytes.
+    python -m bench.walk --sounds 200 --files 50 --commands 50 --kills 2
+
+Fails on any traceback, hang, wrong exit code, damaged file taken for a whole one, or half a file left behind.
 """
 
 import contextlib

@@ -29,22 +29,8 @@ from dwindle.metrics import area_under_curve
 from dwindle.task import open_task, options_of
 from dwindle.tasks.images.datasets import Digits
 from dwindle.tasks.images.network import DigitNet
+from dwindle.tasks.images.segments import SEGMENTS
 
-SEGMENTS = torch.tensor(  # top, upper left, upper right, middle, lower left, lower right, bottom
-    [
-        [1, 1, 1, 0, 1, 1, 1],
-        [0, 0, 1, 0, 0, 1, 0],
-        [1, 0, 1, 1, 1, 0, 1],
-        [1, 0, 1, 1, 0, 1, 1],
-        [0, 1, 1, 1, 0, 1, 0],
-        [1, 1, 0, 1, 0, 1, 1],
-        [1, 1, 0, 1, 1, 1, 1],
-        [1, 0, 1, 0, 0, 1, 0],
-        [1, 1, 1, 1, 1, 1, 1],
-        [1, 1, 1, 1, 0, 1, 1],
-    ],
-    dtype=torch.float32,
-)
 STEPS, SEEN_IMAGES, JUDGED = 250, 8_000, 2_000
 LOST = 0.1  # of the seen digits, at most, so that unseen ones are found
 

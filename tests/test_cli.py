@@ -23,7 +23,7 @@ from dwindle.data.__main__ import main
 from dwindle.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
-CODE = ("dwindle", "bench", "notebooks", "samples")
+CODE = ("dwindle", "bench", "notebooks", "report", "samples")
 
 
 def test_a_wrong_command_line_is_refused_in_one_line():

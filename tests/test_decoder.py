@@ -1,5 +1,6 @@
 """When a proposed word is accepted."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,3 +63,66 @@ def test_a_word_of_which_more_is_asked_is_read_to_the_end_of_doubt_unless_it_is_
     assert hit.confidence == pytest.approx(0.5)
     assert hit.frames_ago + HOP_FRAMES > decoder.oldest_frames
     assert last > 1
+
+
+def hearing(probabilities: dict[int, tuple[float, float]]) -> SimpleNamespace:
+    """A recogniser of sound that is its own sample numbers: what each frame says of "1" and of other words."""
+
+    def frames(window: np.ndarray, newest: int) -> np.ndarray:
+        numbers = window[-newest * FRAME :: FRAME] // FRAME
+        said = np.array([probabilities.get(int(number), (0.0, 0.0)) for number in numbers])
+        return np.column_stack([said, 1 - said.sum(axis=1)])
+
+    recogniser = hearing_one_word(0)
+    recogniser.frames = frames
+    return recogniser
+
+
+def read(decoder: FrameDecoder, until: int, needed: float = 0.4) -> list[tuple[int, float]]:
+    """All hops of two frames and then one, from frame 0: which frame was the newest at each hit, and its confidence."""
+    hits, newest = [], 24
+    while newest < until:
+        step = 2 if newest % 3 else 1
+        newest += step
+        window = np.arange((newest - 24) * FRAME, newest * FRAME)
+        hits += [(newest, hit.confidence) for hit in decoder.decode(window, step, needed)]
+    return hits
+
+
+def test_a_frame_proposes_a_word_from_a_twentieth_on():
+    """Its peak may follow: proposed only then, the word would be said later."""
+    rising = {100: (0.06, 0.0), 103: (0.9, 0.0)}
+    ((newest, confidence),) = read(FrameDecoder(hearing(rising | dict.fromkeys((101, 102), (0.06, 0.0)))), 140)
+    ((later, _),) = read(FrameDecoder(hearing(rising | dict.fromkeys((100, 101, 102), (0.04, 0.0)))), 140)
+    assert confidence == pytest.approx(0.9)
+    assert newest < later
+
+
+def test_a_word_is_said_again_once_it_has_all_but_gone():
+    said_twice = {100: (0.9, 0.0), 104: (0.9, 0.0)}
+    for between, times in ((0.04, 2), (0.06, 1)):
+        dip = dict.fromkeys((101, 102, 103), (between, 0.0))
+        assert len(read(FrameDecoder(hearing(said_twice | dip)), 140)) == times
+
+
+def test_a_word_less_than_certain_waits_until_it_has_settled():
+    """ "four" may become "forward": right after its first decoding only a certain word is accepted."""
+    newest = {}
+    for confidence in (0.7, 0.85):
+        decoder = FrameDecoder(hearing({100: (confidence, 0.0)}))
+        ((newest[confidence], _),) = read(decoder, 140)
+    assert newest[0.85] <= 100 + 1 + decoder.look_ahead_frames + 1
+    assert newest[0.7] > newest[0.85]
+
+
+def test_other_words_are_followed_but_for_the_newest_frames():
+    decoder = FrameDecoder(hearing({100: (0.0, 0.8)}))
+    read(decoder, 103)  # two frames after it: it may yet become one of ours
+    assert decoder.other_word_frames_ago == math.inf
+    read(decoder, 125)
+    assert 20 <= decoder.other_word_frames_ago <= 26
+    decoder.reset()
+    assert decoder.other_word_frames_ago == math.inf
+    doubtful = FrameDecoder(hearing({100: (0.0, 0.4)}))
+    read(doubtful, 125)
+    assert doubtful.other_word_frames_ago == math.inf

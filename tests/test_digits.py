@@ -1,6 +1,8 @@
 """The digits task: what it trains on, what it is judged by, and what it says when data is missing."""
 
+import base64
 import copy
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +15,6 @@ from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.infer.speech.model import RUNNING_THRESHOLD
 from dwindle.task import open_task, options_of
-from dwindle.tasks.speech import datasets as sets
 from dwindle.tasks.speech.augment import HISSES
 from dwindle.tasks.speech.digits import LABELS
 from dwindle.tasks.speech.losses import PARENT_SHARE, spelling_loss
@@ -101,21 +102,6 @@ def test_one_speaker_is_held_out_of_training_and_judged_apart(tiny):
     assert len(task.data.tests["held_out_speaker"].labels) == 60
 
 
-def test_phrases_name_every_word_and_are_the_same_again(monkeypatch, tmp_path, synthesisers):
-    monkeypatch.setattr(sets, "PHRASES", 8)
-    monkeypatch.setenv("DWINDLE_CACHE", str(tmp_path))
-    phrases, again, other = (sets.digit_phrases(seed) for seed in (0, 0, 1))
-    np.testing.assert_array_equal(phrases.samples, again.samples)
-    assert [clip.path.name for clip in phrases.clips] != [clip.path.name for clip in other.clips]
-    assert len(phrases) == 8
-    for clip in phrases.clips:
-        said = [DIGIT_WORDS.index(word) if word in DIGIT_WORDS else REJECT for word in clip.path.name.split()]
-        assert clip.label == " ".join(map(str, said))
-        assert 2 <= len(said) <= 4
-    seconds = np.diff(phrases.bounds, axis=1) / SAMPLE_RATE
-    assert ((seconds > 0.3) & (seconds < 4)).all()
-
-
 def test_training_on_other_phrases_is_another_training(tiny):
     """A regression: a run was resumed, or taken for done, though its phrases had changed."""
     data = opened(tiny, "fsdd").data
@@ -126,15 +112,6 @@ def test_training_on_other_phrases_is_another_training(tiny):
         return SpokenWords("t", LABELS, lambda: replace(data, phrases=lambda: phrases)).training_data()
 
     assert digest("one two") == digest("one two") != digest("one two", "one two")
-
-
-def test_some_phrases_hold_no_digit_and_many_are_the_same_pair(monkeypatch, tmp_path, synthesisers):
-    monkeypatch.setattr(sets, "PHRASES", 400)
-    monkeypatch.setenv("DWINDLE_CACHE", str(tmp_path))
-    clips = sets.digit_phrases(0).clips
-    assert len(clips) == 400 > len({clip.path for clip in clips})
-    without = [set(clip.label.split()) == {REJECT} for clip in clips]
-    assert np.mean(without) == pytest.approx(sets.OTHER_PHRASE_SHARE, abs=0.15)
 
 
 def test_hiss_is_there_to_be_rejected_whatever_was_recorded(tiny):
@@ -293,3 +270,20 @@ def test_the_real_data_gives_every_set_with_noise_at_its_level(data_dir):
     torch.testing.assert_close(difference_db, torch.full((count,), 20.0), atol=0.5, rtol=0)
     validation_noise = {clip.path.name for clip in task.data.noises.clips}
     assert not any(name.startswith("3-") for name in validation_noise)
+
+
+def test_a_model_with_an_embedding_says_what_a_crowd_of_them_looks_like(tiny):
+    torch.manual_seed(0)
+    task = opened(tiny, "fsdd")
+    directions = torch.randn(3, 4)
+
+    def engine(feed):
+        spread = torch.stack([feed["audio"].std(dim=1), feed["audio"].abs().amax(dim=1), feed["audio"].mean(dim=1)], 1)
+        return {**undecided(feed), "embedding": spread @ directions}
+
+    crowd = json.loads(task.metadata(engine, [])["crowd"])
+    mean, axes = (np.frombuffer(base64.b64decode(crowd[name]), "<f2") for name in ("mean", "axes"))
+    assert mean.shape == (4,)
+    assert axes.shape == (10,)
+    assert crowd["clips"] > len(task.data.validation["fsdd_validation"].audio)
+    assert "crowd" not in task.metadata(undecided, [])

@@ -14,7 +14,7 @@ from dwindle.export.verify import TIE, agreement, check_float, check_quantised
 from dwindle.tasks.speech.network import SpeechNet
 
 INPUTS = {"audio": {0: "batch", 1: "samples"}}
-OUTPUTS = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
+OUTPUTS = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}, "embedding": {0: "batch"}}
 EXAMPLE = {"audio": torch.zeros(1, 8000)}
 METADATA = {"labels": '["yes", "ü"]', "sample_rate": "8000"}
 

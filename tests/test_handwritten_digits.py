@@ -15,9 +15,10 @@ from dwindle.data.source import MNIST
 from dwindle.engine import onnx_engine, torch_engine
 from dwindle.errors import UserError
 from dwindle.export.measure import parameters
+from dwindle.export.onnx_file import metadata_of, read_onnx
 from dwindle.infer.images.reader import DigitReader
 from dwindle.task import open_task, options_of
-from dwindle.tasks.images import corruptions, datasets, handwritten_digits
+from dwindle.tasks.images import corruptions, datasets, handwritten_digits, segments
 from dwindle.tasks.images.datasets import Digits, drawn_digits
 from dwindle.tasks.images.handwritten_digits import fitted_temperature, shape_of
 from samples.make_images import row_of_digits
@@ -56,14 +57,15 @@ def test_networks_keep_their_promises():
     for network, arguments in (task.build("teacher"), task.build("student"), task.build("student", 6)):
         again = task.rebuild(arguments)
         again.load_state_dict(network.state_dict())
-        assert again(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+        logits, embedding = again(torch.rand(2, 1, 28, 28))
+        assert logits.shape == (2, 10) and embedding.shape == (2, network.answer.in_features)
 
 
 def test_baseline_finds_its_flattened_size():
     task = opened(network="baseline")
     for width in (None, 6):
         network, _ = task.build("student", width)
-        assert network(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+        assert [tuple(output.shape) for output in network(torch.rand(2, 1, 28, 28))] == [(2, 10), (2, 64)]
 
 
 def test_wider_students_are_larger():
@@ -141,6 +143,17 @@ def test_temperature_makes_confidence_honest():
     assert fitted_temperature(3 * honest, drawn) == pytest.approx(3, rel=0.15)
 
 
+def test_segments_of_a_display_are_read_from_an_embedding():
+    torch.manual_seed(0)
+    mixed, digits = torch.randn(10, 16), torch.arange(400) % 10
+    embeddings = mixed[digits] + 0.3 * torch.randn(400, 16) + 5
+    weights = torch.tensor(json.loads(segments.as_metadata(segments.fitted_segments(embeddings, digits))))
+    new = mixed[digits] + 0.3 * torch.randn(400, 16) + 5
+    lit = (new @ weights[:, :-1].T + weights[:, -1] > 0).float()
+    assert (lit == segments.SEGMENTS[digits]).float().mean() > 0.97
+    assert segments.SEGMENTS.sum(dim=1).tolist() == [6, 2, 5, 5, 4, 5, 6, 3, 7, 6]  # as on any display
+
+
 def test_augmentation_keeps_shape_and_range(little_mnist):
     task = opened(str(little_mnist))
     torch.manual_seed(0)
@@ -172,6 +185,8 @@ def test_all_stages(little_mnist, tmp_path, monkeypatch):
     task = opened(str(little_mnist))
     ported = onnx_engine(shipped)({"image": task.tests["test"].images})["logits"]
     assert (ported.argmax(dim=1) == task.tests["test"].targets).float().mean() > 0.8
+    width = onnx_engine(shipped)({"image": task.tests["test"].images[:1]})["embedding"].shape[1]
+    assert np.array(json.loads(metadata_of(read_onnx(shipped))["segments"])).shape == (7, width + 1)
     ink = row_of_digits("0716", np.random.default_rng(0))
     assert len(DigitReader(shipped).read(1 - 0.8 * ink).text) == 4
 

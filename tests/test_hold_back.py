@@ -4,14 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.infer.speech.hold_back import CONFIRMING, HOLD_S, WORTH_HOLDING_AMID_NOISE, HoldBack
+from dwindle.infer.speech.hold_back import (
+    CONFIRMING,
+    CONFIRMING_AMID_SPEECH,
+    HOLD_S,
+    WORTH_HOLDING_AMID_NOISE,
+    HoldBack,
+)
 from dwindle.infer.speech.word import Candidate
 
 ENOUGH = 0.7
 
 
-def word(digit: str, at_s: float, confidence: float, amid_noise: bool = False) -> Candidate:
-    return Candidate(digit, at_s - 0.4, at_s - 0.1, confidence, at_s, amid_noise)
+def word(digit: str, at_s: float, confidence: float, amid_noise: bool = False, amid_speech: bool = False) -> Candidate:
+    return Candidate(digit, at_s - 0.4, at_s - 0.1, confidence, at_s, amid_noise, amid_speech)
 
 
 def text(events: list[Candidate]) -> str:
@@ -96,3 +102,18 @@ def test_nothing_is_said_twice_or_out_of_order_and_whoever_is_sure_is_said(gaps_
     numbers = [int(event.digit) for event in answered]
     assert numbers == sorted(set(numbers))
     assert {n for n, event in enumerate(heard) if event.confidence >= enough} <= set(numbers)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "passed"), [(CONFIRMING_AMID_SPEECH - 0.01, ""), (CONFIRMING_AMID_SPEECH, "12")]
+)
+def test_amid_other_words_only_a_sure_word_vouches_for_its_neighbour(confidence, passed):
+    hold_back = HoldBack()
+    first = hold_back.passed(word("1", 5.0, 0.4), 0.95)
+    assert text(first + hold_back.passed(word("2", 5.5, confidence, amid_speech=True), 0.95)) == passed
+
+
+def test_the_end_of_a_recording_makes_no_word_of_its_speech():
+    hold_back = HoldBack()
+    hold_back.passed(word("1", 5.0, 0.9, amid_speech=True), 0.95)
+    assert hold_back.passed_at_the_end(6.0) == []

@@ -77,6 +77,19 @@ def test_what_is_wrong_with_a_file_is_its_answer_and_the_others_get_theirs(place
     assert [row["text"] for row in rows if "text" in row] == ["4"]
 
 
+@pytest.mark.parametrize("mode", [[], ["--isolated"], ["--workers", "2"], ["--stream"]])
+def test_who_expects_digits_alone_gets_them_though_they_are_faint(tmp_path, mode):
+    """Two tones at once: the model is unsure, and as strict as can be."""
+    strict = write_tone_model(tmp_path / "strict.onnx", lone_threshold="1.0", threshold="1.0")
+    unsure = np.concatenate([silence(0.5), tone(4) + 0.8 * tone(7), silence(3)])
+    soundfile.write(tmp_path / "unsure.wav", unsure, 8_000)
+    for expected, text in (([], ""), (["--expect", "digits"], "4")):
+        done = infer("--model", strict, *expected, "--json", *mode, tmp_path / "unsure.wav")
+        assert done.returncode == 0
+        rows = json_lines(done)
+        assert "".join(row.get("text", row.get("digit", "")) for row in rows) == text
+
+
 def test_people_read_errors_on_standard_error(place):
     done = infer(*options(place), place / "hollow", place / "4.flac")
     assert done.returncode == 1

@@ -68,15 +68,26 @@ def test_real_time_is_the_same_but_slower(place):
     assert "listened for 2.7 s" in live.stderr
 
 
-def test_ctrl_c_ends_a_file_before_its_end_and_says_so(place):
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_a_file_before_its_end_and_says_so(place, ending, code):
+    """A regression: only Ctrl-C gave the summary."""
     line = [sys.executable, "-u", ROOT / "infer.py", *options(place), "--stream", place / "string.wav", "--realtime"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(list(map(str, line)), **pipes) as process:
         assert process.stdout.readline()[0] == "4"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         _, told = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert re.search(r"listened for [012]\.\d s; words: 4", told)
+
+
+def test_of_a_file_that_is_not_there_nothing_is_summed_up(place):
+    """A regression: "listened for 0.0 s; words: none" stood before the error."""
+    done = infer(*options(place), "--stream", place / "missing.wav")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "missing.wav" in line and "no such file" in line
 
 
 def test_ctrl_c_says_the_word_that_waited_for_company(tmp_path):

@@ -18,12 +18,12 @@ from dwindle.infer.text.language_memory import BEFORE, Memory, nats_of
 from dwindle.infer.text.language_sampler import Sampler
 from dwindle.infer.text.language_vocabulary import BEGINNING, UNKNOWN, Vocabulary, vocabulary_of
 from dwindle.task import open_task, options_of
-from dwindle.tasks.text.language_model import LanguageModel
+from dwindle.tasks.text.language_model import BLOCKS, LanguageModel
 from dwindle.tasks.text.language_network import PERIOD, LanguageTransformer
 from dwindle.tasks.text.language_text import Passages, passage_batches, read_text
 
 REPOSITORY = Path(__file__).parents[1]
-SHAPE = {"width": 32, "blocks": 2, "heads": 2, "hidden": 64, "rows": [101, 211], "head_width": 8}
+SHAPE = {"width": 32, "blocks": BLOCKS, "heads": 2, "hidden": 64, "rows": [101, 211], "head_width": 8}
 
 
 def awakened(network: torch.nn.Module) -> torch.nn.Module:
@@ -80,14 +80,14 @@ def test_a_ring_of_keys_and_values_answers_as_the_whole_text_does(steps):
     np.testing.assert_allclose(memory.following, whole[:, -1], atol=2e-5)
 
 
-INPUTS = ("tokens", "before", "start", "keys", "values")
-OUTPUTS = ("logits", "new_keys", "new_values")
+INPUTS = ("tokens", "before", "start", *(f"memory_{number}" for number in range(2 * SHAPE["blocks"])))
+OUTPUTS = ("logits", "new_memory")
 
 
 def test_positions_may_be_as_large_as_they_like(network):
     """Keys at a place far on turn as at the same place of an earlier period, to the last bit."""
     near, far = (network.turn(torch.arange(5).unsqueeze(0) + start) for start in (0, 40_000_000 * PERIOD))
-    assert torch.equal(near, far)
+    assert all(torch.equal(*pair) for pair in zip(near, far, strict=True))
 
 
 def test_nothing_beyond_the_window_and_the_blocks_is_seen(task):
@@ -98,7 +98,7 @@ def test_nothing_beyond_the_window_and_the_blocks_is_seen(task):
     changed[0, 10] = (changed[0, 10] + 1) % 20
     with torch.no_grad():
         differs = (network(tokens, before)[0] - network(changed, before)[0]).abs().amax(dim=-1)[0] > 1e-6
-    reach = 2 * (8 - 1) + len(SHAPE["rows"])  # two blocks, and the groups of the embedding
+    reach = SHAPE["blocks"] * (8 - 1) + len(SHAPE["rows"])  # the blocks, and the groups of the embedding
     assert not differs[:10].any() and differs[10:12].all() and not differs[11 + reach :].any()
 
 

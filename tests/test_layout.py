@@ -10,11 +10,11 @@ import pytest
 
 from dwindle.infer.model_file import SENSES
 from dwindle.task import TASKS
-from notebooks.import_graph import imports_of, module_name, picture, room_of
-from notebooks.marked_page import with_region
+from report.import_graph import imports_of, module_name, picture, room_of
+from report.marked_page import with_region
 
 ROOT = Path(__file__).parents[1]
-CODE_FOLDERS = ("dwindle", "bench", "notebooks", "samples", "tests")
+CODE_FOLDERS = ("dwindle", "bench", "notebooks", "report", "samples", "tests")
 MAX_LINES = 300
 SCRIPTS = {path.stem for path in ROOT.glob("*.py")}
 TORCH_FREE_GROUND = {f"dwindle.{name}" for name in ("cli", "edits", "errors", "files", "machine", "metrics")}
@@ -73,7 +73,7 @@ def test_every_part_imports_only_what_it_may():
 
 def test_the_drawing_of_the_house_is_that_of_its_imports():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    assert page == with_region(page, picture(), "architecture.md"), "python notebooks/import_graph.py draws it anew"
+    assert page == with_region(page, picture(), "architecture.md"), "python -m report draws it anew"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -156,6 +157,16 @@ def test_what_is_played_is_printed_at_once_and_ctrl_c_ends_with_a_summary(server
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("ending", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_who_is_stopped_sums_up_as_who_is_interrupted(listen, tones, ending, code):
+    """A regression: only Ctrl-C gave the summary."""
+    listening = listen("--model", str(tones), "--vad", "energy")
+    time.sleep(1)  # of sound, without which there is nothing to sum up
+    assert listening.end(ending) == code
+    assert any(note.endswith("words: none") for note in listening.notes)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])  # gone, or there and answering nothing
 def test_a_dead_sound_server_is_told_in_one_line(server, listen, tones, fate):
     listening = listen("--model", str(tones), "--vad", "energy")
@@ -185,6 +196,8 @@ def test_microphones_are_listed_and_a_wrong_name_is_refused(server, tones):
     listed = infer("--list_devices")
     assert listed.returncode == 0
     assert [line for line in listed.stdout.splitlines() if line.startswith("*") and "Hz" in line]
+    for line in listed.stdout.splitlines():
+        assert bool(re.search(r"\b1 channel ", line)) != bool(re.search(r"\b([2-9]|\d\d+) channels ", line)), line
     refused = infer("--mic", "--model", str(tones), "--device", "no such thing")
     assert refused.returncode == 1
     assert refused.stderr.strip() == "infer.py: no microphone named 'no such thing': --list_devices shows what there is"

@@ -31,9 +31,11 @@ def test_the_sizes_that_are_promised():
 
 
 @pytest.mark.parametrize("samples", [2_000, 8_000, 18_000, 8_123])
-def test_two_readings_of_any_batch_and_length(samples):
+def test_two_readings_and_an_embedding_of_any_batch_and_length(samples):
     network = SpeechNet(5, channels=16, stem_channels=8, blocks=1).eval()
-    logits, frames = network(torch.randn(3, samples))
+    logits, frames, embedding = network(torch.randn(3, samples))
+    assert embedding.shape == (3, 16)
+    torch.testing.assert_close(network.word(embedding[..., None, None]).flatten(1), logits)
     assert logits.shape == (3, 5)
     assert frames.shape[0] == 3
     assert frames.shape[2] == 6
@@ -52,7 +54,7 @@ def test_a_clip_is_heard_the_same_alone_in_a_batch_and_at_another_level():
 
 def test_every_weight_learns_from_both_readings():
     network = SpeechNet(3, channels=8, stem_channels=4, blocks=1)
-    logits, frames = network(torch.randn(4, WINDOW_SAMPLES))
+    logits, frames, _ = network(torch.randn(4, WINDOW_SAMPLES))
     (logits.square().sum() + frames.square().sum()).backward()
     still = [name for name, parameter in network.named_parameters() if not parameter.grad.abs().sum() > 0]
     assert set(still) <= {"attention.bias"}  # it moves every moment alike

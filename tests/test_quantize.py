@@ -21,7 +21,7 @@ from dwindle.tasks.speech.network import SpeechNet
 from prune_and_quantize import QuantizedModel
 
 INPUTS = {"audio": {0: "batch", 1: "samples"}}
-OUTPUTS = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
+OUTPUTS = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}, "embedding": {0: "batch"}}
 SAYS = {"task": "a test"}
 
 
@@ -91,8 +91,9 @@ def test_static_int8_is_near_float_and_keeps_what_the_file_says(float_path, tmp_
 def test_the_static_file_takes_any_length_and_batch(float_path, tmp_path):
     out = tmp_path / "int8.onnx"
     quantize_static(float_path, calibration(), out)
-    logits, frames = answers(out, 0.1 * torch.randn(3, 12000))
+    logits, frames, embedding = answers(out, 0.1 * torch.randn(3, 12000))
     assert logits.shape == (3, 11)
+    assert embedding.shape == (3, 16)
     assert frames.shape[0] == 3
 
 

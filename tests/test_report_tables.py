@@ -10,11 +10,12 @@ from report_files import LIVE, STREAMED, row, written
 from dwindle.errors import UserError
 from dwindle.files import write_json
 from dwindle.metrics import BITS, Metric, accuracy
-from notebooks.marked_page import BEGIN, END, with_region
-from notebooks.measurements import load_measurements
-from notebooks.model_card import card_results
-from notebooks.readme_tables import UNKNOWN, results
-from notebooks.task_table import released_tasks, task_table
+from report.marked_page import BEGIN, END, with_region
+from report.measurements import load_measurements
+from report.results_page import UNKNOWN, results
+from report.runs import load_runs, releases
+from report.speech_card import card_results
+from report.task_table import task_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +34,7 @@ def test_the_results_page_says_what_the_results_say():
 
 
 def test_the_readme_has_a_line_for_each_released_task():
-    page, tasks = (ROOT / "README.md").read_text(encoding="utf-8"), released_tasks(ROOT / "artifacts")
+    page, tasks = (ROOT / "README.md").read_text(encoding="utf-8"), releases(load_runs(ROOT / "artifacts"))
     assert page == with_region(page, task_table(tasks), "README.md"), (
         "README.md is behind artifacts/*/results.json: make report"
     )
@@ -41,17 +42,17 @@ def test_the_readme_has_a_line_for_each_released_task():
 
 
 def test_another_task_gets_a_line_once_it_has_a_file_to_ship(folders):
-    assert task_table(released_tasks(folders[0])).splitlines()[2:] == [
+    assert task_table(releases(load_runs(folders[0]))).splitlines()[2:] == [
         "| spoken digits (unseen speakers) | 80,000 | 106 | 0.55 | 95.0% (88.8–97.8) | 337 | 97.0% (91.5–99.0) |"
     ]
     bits = Metric(1.25, 1.2, 1.3, 1_000, BITS, higher_is_better=False).as_row()
     rows = [row("student", "student"), row("onnx_int8", "exported", bytes=54_000, scores={"test": bits})]
     other = {"format": "dwindle-results-2", "task": "language_model", "rows": rows[:1]}
     write_json(folders[0] / "language_model" / "results.json", other)
-    assert list(released_tasks(folders[0])) == ["spoken_digits"]
+    assert [run.task for run in releases(load_runs(folders[0]))] == ["spoken_digits"]
     write_json(folders[0] / "language_model" / "results.json", other | {"rows": rows})
-    assert task_table(released_tasks(folders[0])).splitlines()[3:] == [
-        "| text, letter by letter (test) | 80,000 | 54 | – | 1.250 bits per character (1.200–1.300) | 337 | – |"
+    assert task_table(releases(load_runs(folders[0]))).splitlines()[3:] == [
+        "| language model (test) | 80,000 | 54 | – | 1.250 bits per character (1.200–1.300) | 337 | – |"
     ]
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from tiny_reviews import PIECES, write_pretrained
 
-from dwindle.errors import UserError
+from dwindle.errors import UsageError, UserError
+from dwindle.tasks.text.sentiment_layers import freeze
 from dwindle.tasks.text.sentiment_students import rebuilt
 from dwindle.tasks.text.sentiment_teacher import open_pretrained
 
@@ -52,3 +53,15 @@ def test_a_hub_that_does_not_answer_is_one_line(monkeypatch):
     with pytest.raises(UserError, match="--teacher scratch") as caught:
         open_pretrained("nobody/has-this-model")
     assert "\n" not in str(caught.value)
+
+
+def test_the_first_layers_can_be_left_as_they_are(tmp_path):
+    network = open_pretrained(str(write_pretrained(tmp_path)))[0]
+    freeze(network, 1)
+    count = len(network.network.encoder.layer)
+    network(TOKENS).sum().backward()
+    learning = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
+    assert not any(name.startswith(("network.embeddings.", "network.encoder.layer.0.")) for name in learning)
+    assert any(name.startswith(f"network.encoder.layer.{count - 1}.") for name in learning)
+    with pytest.raises(UsageError, match=f"the teacher has {count}"):
+        freeze(network, count)

@@ -1,6 +1,6 @@
 """What people read instead of the names that files have."""
 
-from notebooks.titles import version_title
+from report.titles import version_title
 
 
 def test_versions_are_called_by_what_was_done_to_them():

@@ -151,6 +151,11 @@ def test_the_example_needs_no_pointer(page):
     page.get_by_role("tab", name="Draw").press("Enter")
     page.get_by_role("button", name="Example").press("Enter")
     page.wait_for_selector("#drawn:text-is('3 4')")
+    seen = [shown.get_attribute("aria-label") for shown in page.locator("#details .segments").all()]
+    assert seen == [
+        "strokes of a display: top, upper right, middle, lower right, bottom",
+        "strokes of a display: upper left, upper right, middle, lower right",
+    ]
 
 
 @pytest.mark.slow(seconds=20)

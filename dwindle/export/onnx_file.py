@@ -11,7 +11,7 @@ from onnxscript import ir, optimizer, rewriter
 from onnxscript.rewriter.rules.common import fuse_batchnorm_into_conv_rule, fuse_batchnorm_into_gemm_rule
 
 from dwindle.errors import UserError
-from dwindle.export.onnx_graph import bodies_of
+from dwindle.export.onnx_graph import bodies_of, name_copied_sizes
 from dwindle.files import written_whole
 from dwindle.task import Axes
 
@@ -30,6 +30,7 @@ def lean(model: onnx.ModelProto) -> onnx.ModelProto:
     common.DeduplicateInitializersPass()(graph)
     common.RemoveUnusedNodesPass()(graph)
     model = ir.to_proto(graph)
+    name_copied_sizes(model)
     graph = model.graph
     fixed = {value.name for value in [*graph.input, *graph.output]}
     short: dict[str, str] = {"": ""}

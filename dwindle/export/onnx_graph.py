@@ -59,6 +59,42 @@ def _free_values(body: GraphProto) -> set[str]:
     return read - own
 
 
+def name_copied_sizes(model: onnx.ModelProto) -> None:
+    """Let each Reshape that keeps sizes of its input say so with zeros, instead of asking for them at every run."""
+    makers, stored = makers_of(model), {tensor.name: tensor for tensor in model.graph.initializer}
+    outputs = {value.name: value.type.tensor_type.shape.dim for value in model.graph.output}
+
+    def number(name: str) -> int | None:
+        return int(numpy_helper.to_array(stored[name]).item()) if name in stored and size(stored[name]) == 1 else None
+
+    def kept_or_stored(name: str, axis: int, whole: str) -> int | None:
+        """0 where the value is that axis of the input, the number where it is stored, else nothing."""
+        steps = []
+        for kind in ("Unsqueeze", "Gather", "Shape"):
+            if name not in makers or makers[name].op_type != kind:
+                return number(name) if not steps else None
+            steps.append(makers[name])
+            name = steps[-1].input[0]
+        return 0 if name == whole and number(steps[1].input[1]) == axis else None
+
+    for node in model.graph.node:
+        asked = makers.get(node.input[1]) if node.op_type == "Reshape" else None
+        if (
+            asked is None
+            or asked.op_type != "Concat"
+            or any(one.name == "allowzero" and one.i for one in node.attribute)
+        ):
+            continue
+        sizes = [kept_or_stored(name, axis, node.input[0]) for axis, name in enumerate(asked.input)]
+        if None not in sizes:
+            node.input[1] = f"{node.output[0]}_sizes"
+            model.graph.initializer.append(numpy_helper.from_array(np.array(sizes, np.int64), node.input[1]))
+            for dimension, known in zip(outputs.get(node.output[0], ()), sizes, strict=False):
+                if known > 0:
+                    dimension.dim_value = known
+    remove_unread(model)
+
+
 def remove_unread(model: onnx.ModelProto) -> None:
     """Take out nodes and tensors whose values nothing reads."""
     outputs = {value.name for value in model.graph.output}

@@ -1,6 +1,8 @@
 // The Draw tab: digits on a canvas, answered while they are drawn.
 import type { Brain } from "./brain";
 import { element, made, percent, problem } from "./page";
+import type { SeenDigit } from "./protocol";
+import { display } from "./seven_segments";
 import { digitsOf, normalised, SIDE, trace, type Point, type Stroke } from "./strokes";
 
 const PEN = 14; // pixels on the canvas
@@ -75,12 +77,13 @@ export class Draw {
     }
   }
 
-  private tell(images: Float32Array[], answers: Float32Array[]): void {
-    const best = answers.map((shares) => shares.indexOf(Math.max(...shares)));
-    const text = best.map((index, place) => (answers[place][index] < LEAST_SURE ? `${this.labels[index]}?` : this.labels[index])).join(" ");
+  private tell(images: Float32Array[], answers: SeenDigit[]): void {
+    const best = answers.map(({ shares }) => shares.indexOf(Math.max(...shares)));
+    const text = best.map((index, place) => (answers[place].shares[index] < LEAST_SURE ? `${this.labels[index]}?` : this.labels[index])).join(" ");
     const drawn = element("drawn");
     if (drawn.textContent !== (text || "–")) drawn.textContent = text || "–"; // a screen reader says it again only when it is another
-    const rows = answers.map((shares, place) => made("li", {}, picture(images[place]), ...likeliest(shares, this.labels)));
+    const rows = answers.map(({ shares, segments }, place) =>
+      made("li", {}, picture(images[place]), ...(segments.length ? [display(segments)] : []), ...likeliest(shares, this.labels)));
     element("details").replaceChildren(...rows);
   }
 }

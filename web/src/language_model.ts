@@ -2,8 +2,7 @@
 import { floats, type Model, softmax, wholeNumbers } from "./model";
 
 const BEGINNING = "\n"; // of which a text is taken to follow as many as the network looks back at, and one
-const RINGS = ["keys", "values"]; // memories into which new entries go, position p into slot p % window
-const SLOTS = 3; // the axis of a ring that slots lie along: (batch, blocks, heads, slots, numbers)
+const RINGS = "memory"; // memories RINGS_0, RINGS_1 … into which new entries go, position p into slot p % window
 const NEW = "new_";
 const MOST_AT_ONCE = 64; // characters of a text that are read in one run
 const UNKNOWN_SIGN = "\ufffd";
@@ -60,15 +59,16 @@ export class LanguageModel {
   }
 
   private keep(name: string, fresh: Float32Array, shape: number[]): void {
-    if (!RINGS.includes(name)) {
+    if (name !== RINGS) {
       this.state[name] = { data: fresh.slice(), shape };
       return;
     }
-    const { data, shape: [, blocks, heads, window, numbers] } = this.state[name], count = shape[SLOTS];
-    for (let head = 0; head < blocks * heads; head++) {
+    const [, rings, heads, count, numbers] = shape;
+    for (let head = 0; head < rings * heads; head++) {
+      const { data, shape: [, , window] } = this.state[`${RINGS}_${Math.floor(head / heads)}`];
       for (let place = Math.max(0, count - window); place < count; place++) {
         const from = (head * count + place) * numbers, slot = (this.position + place) % window;
-        data.set(fresh.subarray(from, from + numbers), (head * window + slot) * numbers);
+        data.set(fresh.subarray(from, from + numbers), ((head % heads) * window + slot) * numbers);
       }
     }
   }

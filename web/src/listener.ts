@@ -110,7 +110,7 @@ class FrameDecoder {
     const rejected = this.rejects.reduce((sum, index) => sum + pooled[index], 0);
     const confidence = peak * Math.max(RULES.leastPooledShare, 1 - rejected);
     this.uncertain = null;
-    const least = framesAgo < this.lookAheadFrames + RULES.settledFrames ? Math.max(needed, RULES.certainAtOnce) : needed;
+    const least = framesAgo <= this.lookAheadFrames ? Math.max(needed, RULES.certainAtOnce) : needed;
     if (confidence < least && framesAgo + RULES.hopFrames <= this.oldestFrames) {
       this.uncertain = { word, framesAgo };
       return [];

@@ -33,6 +33,11 @@ export interface SoundState {
   heardS: number;
 }
 
+export interface SeenDigit {
+  shares: Float32Array; // of each label
+  segments: number[]; // how probably each segment of a display is lit; none where the file does not say
+}
+
 export interface HeardFile {
   words: SpokenWord[];
   columns: Uint8Array;
@@ -46,7 +51,7 @@ export interface Questions {
   hear: [{ samples: Float32Array; rate: number }, HeardFile];
   listen: [{ rate: number; port: MessagePort }, void];
   stop: [Record<string, never>, { heardS: number; computeS: number }];
-  look: [{ images: Float32Array }, Float32Array[]];
+  look: [{ images: Float32Array }, SeenDigit[]];
   feel: [{ text: string }, Feeling | null];
   begin: [{ text: string }, void];
   next: [{ temperature: number }, string];

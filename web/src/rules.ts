@@ -8,7 +8,7 @@ export const RULES = {
   detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
   rememberedS: 2, newestS: 0.5, standsOutDb: 12,
   // decoder.py
-  hopFrames: 1.5, decodeBeforeEndS: 0.15, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, settledFrames: 1, certainAtOnce: 0.8,
+  hopFrames: 1.5, decodeBeforeEndS: 0.15, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, certainAtOnce: 0.8,
   retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, peakFrames: 5, leastPooledShare: 0.6, pooledBeforeS: 0.09,
   // hold_back.py
   holdS: 2, confirming: 0.55, confirmingAmidSpeech: 0.8, worthHoldingAmidNoise: 0.5,

@@ -56,7 +56,7 @@ const answers: Answers = {
     opened(ear).listen(rate, port);
   },
   stop: () => opened(ear).stop(),
-  look: ({ images }) => opened(eye).probabilities(images),
+  look: ({ images }) => opened(eye).see(images),
   feel: ({ text }) => opened(reader).feeling(text),
   begin: ({ text }) => opened(writer).begin(text),
   next: ({ temperature }) => opened(writer).next(temperature),

@@ -5,6 +5,7 @@ python infer.py --mic                                live; Ctrl-C ends it
 arecord -f S16_LE -r 16000 | python infer.py -       live, from a pipe
 python infer.py --stream file.wav                    a file down the live path, as fast as it goes
 python infer.py --isolated --evaluate manifest.csv   how good the answers are
+python infer.py --enrol marvin folder/               adds a word: five recordings of it are enough
 python infer.py --serve                              for programs and browsers on this computer: HTTP and WebSocket
 """
 
@@ -19,8 +20,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dwindle.cli import nonempty, port_number, positive_int
+from dwindle.cli import nonempty, pathname, port_number, positive_int
 from dwindle.errors import UsageError, UserError, imported, printable, quiet_sound_libraries
+from dwindle.infer.speech.enrol import enrol, forget
 from dwindle.infer.speech.evaluate import as_table, read_manifest, score
 from dwindle.infer.speech.file_listener import FileListener, Settings, error_row, native_blocks
 from dwindle.infer.speech.listener import RealTimeInference
@@ -46,6 +48,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     ways.add_argument("--list_devices", action="store_true", help="show the microphones")
     ways.add_argument("--serve", action="store_true", help="answer programs and the page (make web-build) over HTTP")
+    adding = parser.add_argument_group("adding words")
+    adding.add_argument("--enrol", type=nonempty, metavar="WORD", help="add a word, said in these files and folders")
+    adding.add_argument("--unlike", type=nonempty, metavar="FOLDER", help="with --enrol: what it must not be taken for")
+    adding.add_argument("--forget", type=nonempty, metavar="WORD", help="take an added word out again")
+    adding.add_argument("--words", type=pathname, metavar="FILE", help="of added words (default: beside the model)")
     serving = parser.add_argument_group("serving")
     serving.add_argument("--host", type=nonempty, help="address to listen on (default 127.0.0.1: this computer alone)")
     serving.add_argument("--port", type=port_number, help="default 8000; 0 chooses a free one")
@@ -80,12 +87,15 @@ def run(arguments: argparse.Namespace) -> int:
     with quiet_sound_libraries():
         if arguments.list_devices:
             return list_devices()
+        if arguments.enrol or arguments.forget:
+            return change_words(arguments)
         settings = Settings(
             arguments.model,
             arguments.threshold,
             arguments.threads,
             arguments.vad,
             arguments.isolated,
+            words=arguments.words,
             only_words=arguments.expect is not None,
         )
         if arguments.evaluate:
@@ -100,7 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> None:
     """Refuse flags that make no sense together."""
     ways = (arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.serve)
-    if sum(map(bool, [*ways, arguments.inputs])) != 1:
+    check_words(arguments, any(ways))
+    if sum(map(bool, [*ways, arguments.inputs, arguments.forget])) != 1:
         raise UsageError(
             "name sound files or give one of --mic, --stream, --evaluate, --list_devices, --serve: one thing at a time"
         )
@@ -120,6 +131,24 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError("--isolated is for files: live sound has no clips")
     if arguments.workers > 1 and (is_live(arguments) or arguments.serve):
         raise UsageError("--workers is for files: live sound is one stream")
+
+
+def check_words(arguments: argparse.Namespace, is_other: bool) -> None:
+    """Likewise of those that add words."""
+    if arguments.enrol and (is_other or arguments.forget or not arguments.inputs or "-" in arguments.inputs):
+        raise UsageError("--enrol WORD goes with files or folders in which the word is said, and with nothing else")
+    if arguments.unlike and not arguments.enrol:
+        raise UsageError("--unlike goes with --enrol")
+
+
+def change_words(arguments: argparse.Namespace) -> int:
+    """Add a word or take one out, and say what is kept then."""
+    if arguments.enrol:
+        said = enrol(arguments.model, arguments.words, arguments.enrol, arguments.inputs, arguments.unlike)
+    else:
+        said = forget(arguments.model, arguments.words, arguments.forget)
+    print(json.dumps(said.as_json()) if arguments.json else printable(said.as_text()))
+    return 0
 
 
 def is_live(arguments: argparse.Namespace) -> bool:
@@ -163,7 +192,8 @@ def print_row(row: dict[str, Any], as_json: bool, is_first: bool = False) -> Non
 
 def evaluate(settings: Settings, manifest: Path, workers: int, as_json: bool) -> int:
     """How good the answers are, corpus by corpus."""
-    entries = read_manifest(manifest, settings.recogniser().words)
+    recogniser = settings.recogniser()
+    entries = read_manifest(manifest, [*recogniser.words, *recogniser.enrolled.words])
     rows = list(answers(settings, [str(entry.path) for entry in entries], workers))
     failed = [row for row in rows if "error" in row]
     for row in failed:

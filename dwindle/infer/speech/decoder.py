@@ -14,8 +14,7 @@ from dwindle.infer.speech.model import Recogniser
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 DECODE_BEFORE_END_S = 0.15  # of the median word its peak frame is first decoded, with the frames until then as context
 FEWEST_LOOK_AHEAD_FRAMES, MOST_LOOK_AHEAD_FRAMES = 3, 10  # after a frame, before it is first decoded
-SETTLED_FRAMES = 1.0  # after the first decoding a word is accepted from the threshold on ...
-CERTAIN_AT_ONCE = 0.8  # ... and before only with this confidence: "four" may become "forward"
+CERTAIN_AT_ONCE = 0.8  # confidence from which a word is accepted at its first decoding: "four" may become "forward"
 RETRIED_FRAMES = 5  # after the first decoding, in which an uncertain word may be decoded again with more context
 PROPOSED = 0.05  # probability from which a frame proposes a word
 RELEASED = 0.05  # below it a word is over, and may be said again
@@ -95,7 +94,7 @@ class FrameDecoder:
         pooled = self._recogniser.pooled(window[-self._samples_before - since_peak :])
         confidence = peak * max(LEAST_POOLED_SHARE, 1 - float(pooled[self._rejects].sum()))
         self._uncertain = None
-        if frames_ago < self.look_ahead_frames + SETTLED_FRAMES:
+        if frames_ago <= self.look_ahead_frames:
             needed = max(needed, CERTAIN_AT_ONCE)
         if confidence < needed and frames_ago + HOP_FRAMES <= self.oldest_frames:
             self._uncertain = word, frames_ago

@@ -36,11 +36,12 @@ class Settings:
     threads: int
     vad: str
     isolated: bool
+    words: Path | None = None  # a file of enrolled words; else the one beside the model, if there is one
     only_words: bool = False  # whatever is heard is one of the words
 
     def recogniser(self) -> Recogniser:
         """The model that listens."""
-        return Recogniser(self.model, self.threshold, self.threads, self.only_words)
+        return Recogniser(self.model, self.threshold, self.threads, self.words, self.only_words)
 
 
 class FileListener:
@@ -75,6 +76,7 @@ class FileListener:
             sound = iter([amid_own_hiss(recording, longer, self.recogniser.sample_rate)])
         self._inference.reset()
         events = [event for chunk in sound for event in self._inference.process(chunk)] + self._inference.finish()
+        events.sort(key=lambda event: event.start_s)  # an enrolled word is certain before a digit's end is
         return [event.within(before_s, processor.seconds_heard).as_json() for event in events]
 
     def _one_word(self, path: str) -> list[dict[str, Any]]:

@@ -5,14 +5,15 @@ import time
 
 import numpy as np
 
+from dwindle.infer.speech import STREAM_WINDOW_S
 from dwindle.infer.speech.decoder import HOP_FRAMES, FrameDecoder, Hit
 from dwindle.infer.speech.edges import BRIDGED_STEPS, STEP_S, stream_levels, word_extent
 from dwindle.infer.speech.hold_back import HoldBack
 from dwindle.infer.speech.model import Recogniser
+from dwindle.infer.speech.spotter import Spotted, Spotter
 from dwindle.infer.speech.vad import Background, VoiceActivityDetector
 from dwindle.infer.speech.word import Candidate, WordEvent
 
-WINDOW_S = 0.768  # what each run of the network sees: the newest sound
 HANGOVER_S = 0.1  # of silence after the last voiced frame that is decoded like speech
 PRE_ROLL_S = 0.4  # of sound before the first voiced frame that is decoded too: soft onsets
 AMID_SPEECH_S = 0.6  # so soon after another word, or before it, a digit is part of running speech: "to", "for"
@@ -31,8 +32,9 @@ class RealTimeInference:
         self._rate = recogniser.sample_rate
         self._frame = recogniser.frame_samples
         self._hop = round(HOP_FRAMES * self._frame)
-        self._window_samples = round(WINDOW_S * self._rate / self._frame) * self._frame
+        self._window_samples = round(STREAM_WINDOW_S * self._rate / self._frame) * self._frame
         self._decoder = FrameDecoder(recogniser)
+        self._spotter = Spotter()
         self._hold_back = HoldBack()
         self._background = Background(self._hop / self._rate)
         self._final_ends = final_ends
@@ -45,6 +47,7 @@ class RealTimeInference:
         """Start a new recording."""
         self.detector.reset()
         self._decoder.reset()
+        self._spotter.reset()
         self._hold_back.reset()
         self._background.reset()
         self._rest = np.zeros(0, np.float32)
@@ -80,7 +83,8 @@ class RealTimeInference:
         events = self.process(np.zeros(hops * self._hop - len(self._rest), np.float32))
         last = self._emitted(self._hold_back.passed_at_the_end(self.position_s))
         unfinished, self._unfinished = self._unfinished, []
-        return events + last + [word.as_event(emitted_s) for word, emitted_s in unfinished]
+        events += last + [word.as_event(emitted_s) for word, emitted_s in unfinished]
+        return events + self._enrolled_words(self._spotter.finish(), time.perf_counter())
 
     def _judge(self, hop: np.ndarray) -> list[WordEvent]:
         started = time.perf_counter()
@@ -91,7 +95,7 @@ class RealTimeInference:
         if any(self.detector.process(hop)):
             self._voiced_until = self._position
         if not self.voice_active:
-            return []
+            return self._enrolled_words(self._spotter.finish(), started)
         decodable = self._position - self._decoder.look_ahead_frames * self._frame
         oldest = decodable - self._pre_roll_samples
         if oldest > self._decoded_until:  # silence lay between
@@ -99,9 +103,14 @@ class RealTimeInference:
             self._decoded_until = oldest
         new_frames = math.ceil(max(0, decodable - self._decoded_until) / self._frame)
         self._decoded_until = max(self._decoded_until, decodable)
+        spotted = None
+        if self.recogniser.enrolled:  # the decoder reads the frames of the same run
+            match = self.recogniser.enrolled.nearest([self.recogniser.direction(self._window)])
+            spotted = self._spotter.follow(match, self.position_s)
         needed = self._needed()
         hits = self._decoder.decode(self._window, new_frames, needed)
-        return [event for hit in hits for event in self._events(hit, needed, started)]
+        events = [event for hit in hits for event in self._events(hit, needed, started)]
+        return events + self._enrolled_words(spotted, started)
 
     def _needed(self) -> float:
         """The confidence from which a word counts now."""
@@ -119,6 +128,19 @@ class RealTimeInference:
         word = self._candidate(hit)
         word.compute_ms = (time.perf_counter() - started) * 1000
         return self._emitted(self._hold_back.passed(word, needed))
+
+    def _enrolled_words(self, spotted: Spotted | None, started: float) -> list[WordEvent]:
+        """An enrolled word with its extent: about the loudest moment of what the closest run heard."""
+        if spotted is None:
+            return []
+        levels = stream_levels(self._window, self._rate)
+        since = round((self.position_s - spotted.at_s) / STEP_S)
+        heard = levels[: len(levels) - since] if since < len(levels) else levels
+        start, end, _ = word_extent(heard, int(heard.argmax()), 0)
+        origin_s = self.position_s - len(levels) * STEP_S
+        compute_ms = (time.perf_counter() - started) * 1000
+        times = max(0.0, origin_s + start * STEP_S), origin_s + end * STEP_S
+        return [WordEvent(spotted.word, *times, min(1.0, spotted.similarity), self.position_s, compute_ms)]
 
     def _emitted(self, words: list[Candidate]) -> list[WordEvent]:
         """Words that are certain now, as events; those that wait for their end after it."""

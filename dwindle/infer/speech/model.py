@@ -10,8 +10,9 @@ import onnxruntime
 
 from dwindle.errors import UsageError
 from dwindle.infer.model_file import ModelError, open_session
-from dwindle.infer.speech import REJECT
-from dwindle.infer.speech.padding import word_window
+from dwindle.infer.speech import REJECT, STREAM_WINDOW_S
+from dwindle.infer.speech.enrolled import EnrolledWords, read_crowd, read_words, words_beside
+from dwindle.infer.speech.padding import stream_windows, word_window
 
 SPACED_FRAMES = 8  # over which the spacing of frames is checked, or measured where the file does not state it
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
@@ -26,18 +27,25 @@ class Answer:
 
 
 class Recogniser:
-    """Waveforms in, class probabilities out: pooled over the clip, or for every frame of it."""
+    """Waveforms in, class probabilities out: pooled over the clip, or for every frame of it.
+
+    `words` is a file of enrolled words; without one they are looked for beside the model.
+    """
 
     def __init__(
         self,
         path: str | os.PathLike,
         threshold: float | None = None,
         threads: int = 1,
+        words: Path | None = None,
         only_words: bool = False,  # nothing else is said: whatever is heard is one of the words
     ):
         self.path = Path(path)
         self._session = _checked_session(self.path, threads)
         metadata = self._session.get_modelmeta().custom_metadata_map
+        self.crowd = read_crowd(self.path, metadata)
+        self._outputs = ["logits", "frames", *(["embedding"] if self.crowd else [])]
+        self._heard: tuple[np.ndarray, list[np.ndarray]] | None = None  # what direction() was asked of last
         self.labels: list[str] = _labels(self.path, metadata)
         self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
         self.window_samples = int(_number(self.path, metadata, "window_samples", 1, 10 * self.sample_rate))
@@ -63,6 +71,7 @@ class Recogniser:
         self.peak_before_end_s = _number(self.path, metadata, "peak_before_end_ms", -1000, 1000) / 1000
         self.words = [label for label in self.labels if label != REJECT]
         self.frame_samples = self._checked_frame_samples(metadata)
+        self.enrolled = self._enrolled(words)
         self._pooled_classes = self._frame_classes = slice(None)  # the outputs that count
         if only_words:
             self._expect_only_words()
@@ -77,6 +86,8 @@ class Recogniser:
         """The one answer for a clip of one word, in a window as in training: padded, or cut about its speech."""
         probabilities = self.pooled(word_window(clip, self.window_samples, self.sample_rate))
         confidence, word = max((float(probabilities[self.labels.index(word)]), word) for word in self.words)
+        if self.enrolled and (match := self.enrolled.nearest(self.directions(clip))).is_close:
+            return Answer(match.word, min(1.0, match.similarity))
         return Answer(word if confidence >= self.threshold else None, confidence)
 
     def pooled(self, samples: np.ndarray) -> np.ndarray:
@@ -85,10 +96,34 @@ class Recogniser:
 
     def frames(self, samples: np.ndarray, newest: int) -> np.ndarray:
         """Probabilities (newest, labels + blank) of the last frames; each spans `frame_samples` samples."""
-        return softmax(self._run(samples)[1][0][-newest:, self._frame_classes])
+        heard, self._heard = self._heard, None
+        outputs = heard[1] if heard and heard[0] is samples else self._run(samples)
+        return softmax(outputs[1][0][-newest:, self._frame_classes])
+
+    def direction(self, samples: np.ndarray) -> np.ndarray:
+        """Where these samples lie in the crowd of all that is said; the same samples' frames then cost nothing more."""
+        if self.crowd is None:
+            raise ModelError(f"{self.path}: made before words could be enrolled: export it again")
+        outputs = self._run(samples)
+        self._heard = samples, outputs
+        return self.crowd.direction(outputs[2][0])
+
+    def directions(self, clip: np.ndarray) -> list[np.ndarray]:
+        """Likewise of a clip of one word, heard as in a stream: several times about the word's end."""
+        window_samples = round(STREAM_WINDOW_S * self.sample_rate)
+        return [self.direction(window) for window in stream_windows(clip, window_samples, self.sample_rate)]
+
+    def _enrolled(self, words: Path | None) -> EnrolledWords:
+        """The words of a file that was named, or that lies beside the model."""
+        path = words or words_beside(self.path)
+        if words is None and not path.is_file():
+            return EnrolledWords()
+        if self.crowd is None:
+            raise ModelError(f"{self.path}: made before words could be enrolled, which {path} holds: export it again")
+        return read_words(path, self.path, len(self.crowd.mean))
 
     def _run(self, samples: np.ndarray) -> list[np.ndarray]:
-        outputs = self._session.run(["logits", "frames"], {"audio": samples[None, :]})
+        outputs = self._session.run(self._outputs, {"audio": samples[None, :]})
         if not all(np.isfinite(output).all() for output in outputs):
             raise ModelError(f"{self.path}: its outputs are not numbers (NaN or infinite): export it again")
         return outputs
@@ -98,7 +133,7 @@ class Recogniser:
 
         Files of the first release do not state it: there it is measured, by 27 trial runs.
         """
-        logits, frames = self._trial(self.window_samples)
+        logits, frames, *_ = self._trial(self.window_samples)
         if logits.shape != (1, len(self.labels)) or frames.ndim != 3 or frames.shape[2] != len(self.labels) + 1:
             raise ModelError(
                 f"{self.path}: {len(self.labels)} labels, but outputs of shape {logits.shape} and {frames.shape}: "

@@ -6,6 +6,7 @@ from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.edges import STEP_S, speech_edges
 
 BELOW_QUIETEST_DB = 6.0  # even the quietest step holds something of the word
+AFTER_END_S = (0.0, 0.05, 0.1, 0.15)
 BELOW_WHOLE_DB = 25.0  # at least: a recording that is all speech shows no noise floor
 
 
@@ -45,3 +46,11 @@ def word_window(
         start = min(max(centre - window_samples // 2, 0), len(clip) - window_samples)
         clip = clip[start : start + window_samples]
     return amid_own_hiss(clip, window_samples, sample_rate)
+
+
+def stream_windows(clip: np.ndarray, window_samples: int, sample_rate: int = SAMPLE_RATE) -> list[np.ndarray]:
+    """What a listener to a stream hears when the word of a clip has just ended, and a little later."""
+    _, end = speech_edges(clip, sample_rate)
+    around = amid_own_hiss(clip, len(clip) + 2 * window_samples, sample_rate)
+    ends = [window_samples + end + round(later_s * sample_rate) for later_s in AFTER_END_S]
+    return [around[last - window_samples : last] for last in ends]

@@ -15,8 +15,6 @@ from dwindle.infer.text.language_memory import Arrays, Memory, nats_of
 from dwindle.infer.text.language_sampler import Sampler
 from dwindle.infer.text.language_vocabulary import BEGINNING, Vocabulary
 
-INPUTS = ("tokens", "before", "start")
-
 
 @dataclass(frozen=True)
 class Foreseen:
@@ -46,8 +44,8 @@ class TextGenerator:
             self.window = int(metadata["window"])
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError(f"{self.path}: says no vocabulary or no window: export it again") from error
-        self._state = {node.name: node for node in self._session.get_inputs() if node.name not in INPUTS}
-        self._inputs = {node.name for node in self._session.get_inputs()}
+        self._shapes = {node.name: node.shape[1:] for node in self._session.get_inputs()}
+        self._inputs = list(self._shapes)
         self._outputs = [node.name for node in self._session.get_outputs()]
         self._check()
 
@@ -95,14 +93,11 @@ class TextGenerator:
         return Memory(self._run, self.vocabulary.encode(BEGINNING)[None], self.window)
 
     def _run(self, feed: Mapping[str, np.ndarray]) -> Arrays:
-        empty = {
-            name: np.zeros((len(feed["tokens"]), *node.shape[1:]), np.float32)
-            for name, node in self._state.items()
-            if name not in feed
-        }
-        read = {name: array for name, array in feed.items() if name in self._inputs}
-        given = self._session.run(self._outputs, {**read, **empty})
-        return dict(zip(self._outputs, given, strict=True))
+        whole = {name: feed[name] if name in feed else self._empty(name, len(feed["tokens"])) for name in self._inputs}
+        return dict(zip(self._outputs, self._session.run(self._outputs, whole), strict=True))
+
+    def _empty(self, name: str, texts: int) -> np.ndarray:
+        return np.zeros((texts, *self._shapes[name]), np.float32)
 
     def _check(self) -> None:
         """One character is read: the network and what the file says of itself must belong together."""

@@ -1,9 +1,10 @@
 """What a language model remembers from one step to the next, kept by whoever runs it.
 
 The contract of an exported model: `tokens` (batch, time), `before` (batch, 4; the characters before them) and
-`start` (batch; the position of the first) go in beside its memory, and each memory X comes out as `new_X`. Keys and
-values come out for the new characters alone, and go into a ring: position p into slot p % window. Any other memory is
-replaced. A step therefore costs the same however long the text is.
+`start` (batch; the position of the first) go in beside its memory. A Transformer's is `memory_0`, `memory_1` …, the
+keys and values of one block after the other: rings (batch, heads, window, numbers) with position p in slot
+p % window. What goes into them comes out as `new_memory` (batch, rings, heads, time, numbers), of the new characters
+alone. Any other memory X comes out as `new_X` and is replaced. A step costs the same however long the text is.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +15,7 @@ Arrays = dict[str, np.ndarray]
 Run = Callable[[Mapping[str, np.ndarray]], Arrays]  # a memory that it is not given is empty: zeros
 
 BEFORE = 4  # characters that the embedding looks back at
-RINGS = ("keys", "values")
-TIME = 3  # the axis of a ring that slots lie along: (batch, blocks, heads, slots, numbers)
-NEW = "new_"
+NEW, RINGS = "new_", "memory"
 
 
 class Memory:
@@ -26,6 +25,9 @@ class Memory:
         self.run, self.window, self.position = run, window, 0
         self.before = beginning[:, :BEFORE]
         self.state: Arrays = {}
+        self.rings = np.zeros(
+            0, np.float32
+        )  # (rings, texts, heads, window, numbers): each is an input as it lies there
         self.following = self.read(beginning[:, BEFORE:])[:, -1]
 
     def read(self, tokens: np.ndarray) -> np.ndarray:
@@ -41,17 +43,19 @@ class Memory:
         return given["logits"]
 
     def _keep(self, name: str, new: np.ndarray) -> None:
-        if name not in RINGS:
+        if name != RINGS:
             self.state[name] = new
             return
-        if name not in self.state:
-            self.state[name] = np.zeros((*new.shape[:TIME], self.window, *new.shape[TIME + 1 :]), new.dtype)
-        count = min(new.shape[TIME], self.window)
-        newest, first = new[:, :, :, new.shape[TIME] - count :], (self.position + new.shape[TIME] - count) % self.window
-        until_end = min(count, self.window - first)  # the others go on at the ring's beginning
-        ring = self.state[name]
-        ring[:, :, :, first : first + until_end] = newest[:, :, :, :until_end]
-        ring[:, :, :, : count - until_end] = newest[:, :, :, until_end:]
+        new = new.swapaxes(0, 1)
+        if not self.rings.size:
+            self.rings = np.zeros((*new.shape[:3], self.window, new.shape[4]), new.dtype)
+            self.state |= {f"{RINGS}_{number}": ring for number, ring in enumerate(self.rings)}
+        count = min(new.shape[3], self.window)
+        newest, first = new[:, :, :, new.shape[3] - count :], (self.position + new.shape[3] - count) % self.window
+        until_end = min(count, self.window - first)  # the others go on at the rings' beginning
+        self.rings[:, :, :, first : first + until_end] = newest[:, :, :, :until_end]
+        if until_end < count:
+            self.rings[:, :, :, : count - until_end] = newest[:, :, :, until_end:]
 
 
 def nats_of(memory: Memory, text: np.ndarray, chunk: int) -> np.ndarray:

@@ -13,9 +13,9 @@ LEAST_CONTRAST = 0.6
 class Strength:
     """How far each change may go; for one image it is drawn anew."""
 
-    degrees: float = 12.0
+    degrees: float = 15.0
     scale: float = 0.15  # of each axis
-    shear: float = 0.2
+    shear: float = 0.4
     shift_pixels: float = 2.0
     elastic_pixels: float = 1.0
     thickness: float = 0.7  # of the way to a stroke that is a pixel thicker or thinner on each side

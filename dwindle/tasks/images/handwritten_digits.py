@@ -24,6 +24,7 @@ from dwindle.tasks.images.augment import ImageAugment
 from dwindle.tasks.images.corruptions import CORRUPTIONS, corrupted, inverted, mixed, photographed, through_reader
 from dwindle.tasks.images.datasets import DIGITS, DRAWN, Digits, Parts, drawn_digits, joined, load_mnist
 from dwindle.tasks.images.network import BaselineCNN, DigitNet
+from dwindle.tasks.images.segments import as_metadata, fitted_segments
 
 TEACHER = {"stem_channels": 24, "channels": 40, "last_channels": 64, "blocks": 2}
 STUDENT = {"stem_channels": 12, "channels": 16, "last_channels": 20, "blocks": 1}
@@ -55,8 +56,8 @@ class HandwrittenDigits(PlainTask):
     labels = tuple(DIGITS)
     corpora = ("mnist", "drawn_digits")
     inputs: ClassVar = {"image": {0: "batch"}}
-    outputs: ClassVar = {"logits": {0: "batch"}}
-    budget = Budget(bytes={"model_int8.onnx": 20_000}, loss=0.0015)
+    outputs: ClassVar = {"logits": {0: "batch"}, "embedding": {0: "batch"}}
+    budget = Budget(bytes={"model_int8.onnx": 20_000}, loss=0.0015, answers=("logits",))
     headline = ("test", "corrupted_validation", "photographed", "inverted", "drawn")
 
     def __init__(self, load: Callable[[], Parts], network: str = "strided") -> None:
@@ -149,11 +150,14 @@ class HandwrittenDigits(PlainTask):
 
     def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
         known = {name: data_set.licence for name, data_set in DATA_SETS.items()} | {"drawn_digits": "MIT"}
-        logits = _logits(engine, self.validation["corrupted_validation"].images).numpy()
+        corrupted = self.validation["corrupted_validation"]
+        answers = in_batches(engine, {"image": corrupted.images}, READ_BATCH)
+        temperature = fitted_temperature(answers["logits"].numpy(), corrupted.targets.numpy())
         return {
             "sense": SENSE,
             "labels": json.dumps(self.labels),
-            "temperature": f"{fitted_temperature(logits, self.validation['corrupted_validation'].targets.numpy()):.4f}",
+            "temperature": f"{temperature:.4f}",
+            "segments": as_metadata(fitted_segments(answers["embedding"], corrupted.targets)),
             "corpora": json.dumps(list(corpora)),
             "licence": "; ".join(f"{name}: {known[name]}" for name in corpora if name in known),
         }

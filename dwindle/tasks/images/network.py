@@ -1,6 +1,7 @@
 """The networks: a small one that shrinks well, and the plain baseline that every tutorial has.
 
-All take images (batch, 1, 28, 28), ink 1 on paper 0, and give logits (batch, classes).
+All take images (batch, 1, 28, 28), ink 1 on paper 0, and give logits (batch, classes) and the embedding that the last
+layer sees: what else is to be known of a digit (its strokes, its likeness to a few examples) is read from that.
 """
 
 import torch
@@ -36,8 +37,9 @@ class DigitNet(nn.Module):
         self.pool_norm = nn.BatchNorm2d(last_channels)
         self.answer = nn.Linear(last_channels, classes)
 
-    def forward(self, image: Tensor) -> Tensor:
-        return self.answer(self.embedding(image))
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.embedding(image)
+        return self.answer(embedding), embedding
 
     def embedding(self, image: Tensor) -> Tensor:
         """What the last layer sees of each image: (batch, last_channels)."""
@@ -71,15 +73,12 @@ class BaselineCNN(nn.Module):
         with torch.no_grad():  # a dummy input tells how long the flattened maps are
             flattened = self.features.eval()(torch.zeros(1, 1, SIDE, SIDE)).numel()
         self.features.train()
-        self.answer = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(flattened, hidden_channels),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden_channels, classes),
-        )
+        self.embed = nn.Sequential(nn.Flatten(), nn.Linear(flattened, hidden_channels), nn.ReLU())
+        self.answer = nn.Linear(hidden_channels, classes)
 
-    def forward(self, image: Tensor) -> Tensor:
-        return self.answer(self.features(image))
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.embed(self.features(image))
+        return self.answer(embedding), embedding
 
 
 def normalised(convolution: nn.Conv2d) -> nn.Sequential:

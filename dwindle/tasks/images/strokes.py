@@ -82,7 +82,7 @@ def draw_digit(digit: str, rng: np.random.Generator, height: int = 112) -> Image
     """One digit by an unsteady hand, white on black, with a margin of a quarter of its height."""
     ways = WAYS[digit]
     way = ways[int(rng.integers(len(ways)))]
-    slant, turn = rng.normal(0.1, 0.2), np.radians(rng.normal(0, 5))
+    slant, turn = rng.normal(0.1, 0.3), np.radians(rng.normal(0, 7))
     aspect = rng.uniform(*ASPECT)
     pen = height * rng.uniform(*PEN)
     margin = height // 4

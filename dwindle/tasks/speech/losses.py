@@ -12,7 +12,7 @@ FRAME_TEMPERATURE = 2.0  # softens what the frames of a network say that a small
 
 def spelling_loss(model: nn.Module, batch: Batch, blank: int, parent: nn.Module | None = None) -> Tensor:
     """CTC of the batch's strings; where there is a parent, mixed with the divergence from its frames."""
-    _, frames = model(batch["strings"])
+    frames = model(batch["strings"])[1]
     lengths = batch["spelling_lengths"]
     by_time = frames.float().log_softmax(dim=-1).transpose(0, 1)
     frame_counts = torch.full((len(frames),), frames.shape[1])
@@ -20,7 +20,7 @@ def spelling_loss(model: nn.Module, batch: Batch, blank: int, parent: nn.Module 
     if parent is None:
         return spelled
     with torch.no_grad():
-        _, as_before = parent(batch["strings"])
+        as_before = parent(batch["strings"])[1]
     return (1 - PARENT_SHARE) * spelled + PARENT_SHARE * _divergence(frames, as_before, lengths)
 
 

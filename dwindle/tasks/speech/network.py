@@ -1,6 +1,7 @@
 """The network: a front end, depthwise-separable convolutions that keep time, and two readings of the last map.
 
-Pooled over time it names one word (`logits`); unpooled it spells running speech, a frame every 32 ms (`frames`).
+Pooled over time it names one word (`logits`); unpooled it spells running speech, a frame every 32 ms (`frames`). The
+pooled map itself (`embedding`) is what words are told apart by that no layer was trained to name.
 """
 
 import torch
@@ -13,7 +14,7 @@ FREQUENCY_STRIDE = 4  # of the whole stem
 
 
 class SpeechNet(nn.Module):
-    """Waveform (batch, samples) to `logits` (batch, classes) and `frames` (batch, time, classes + blank)."""
+    """Waveform (batch, samples) to `logits` (batch, classes), `frames` (batch, time, classes + blank), `embedding`."""
 
     def __init__(
         self,
@@ -44,20 +45,20 @@ class SpeechNet(nn.Module):
         self.word = nn.Conv2d(channels, classes, 1)
         self.spelling = nn.Conv2d(channels, classes + 1, 1)
 
-    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with torch.autocast(audio.device.type, enabled=False):  # half precision overflows in a loud clip's spectrum
             picture = self.spec_augment(self.front_end(audio.float()))
         return self.read(picture)
 
-    def read(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """The part that is pruned and quantised: log-mel picture in, both readings out."""
+    def read(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The part that is pruned and quantised: log-mel picture in, both readings and the embedding out."""
         bands = self.stem(self.input_norm(picture.unsqueeze(1)))
         last = self.trunk(self.across_bands(bands.flatten(1, 2).unsqueeze(2)))
         weights = self.attention(last).softmax(dim=-1)
         pooled = (last * weights).sum(dim=-1, keepdim=True)
         logits = self.word(pooled).flatten(1)
         frames = self.spelling(last).squeeze(2).transpose(1, 2)
-        return logits, frames
+        return logits, frames, pooled.flatten(1)
 
 
 def normalised(convolution: nn.Conv2d) -> nn.Sequential:

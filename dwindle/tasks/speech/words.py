@@ -23,6 +23,7 @@ from dwindle.metrics import Metric, accuracy, accuracy_by_group
 from dwindle.task import Batch, Budget, Distill, PlainTask
 from dwindle.tasks.speech.augment import WaveAugment
 from dwindle.tasks.speech.corpora import HISS
+from dwindle.tasks.speech.crowd import crowd_of
 from dwindle.tasks.speech.datasets import HeardClips
 from dwindle.tasks.speech.losses import spelling_loss
 from dwindle.tasks.speech.network import SpeechNet
@@ -77,7 +78,7 @@ class SpokenWords(PlainTask):
     """One contract for digits and for any other vocabulary."""
 
     inputs: ClassVar = {"audio": {0: "batch", 1: "samples"}}
-    outputs: ClassVar = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}}
+    outputs: ClassVar = {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}, "embedding": {0: "batch"}}
     budget = Budget(
         bytes={"model_ts.pt": 1_000_000, "model.onnx": 600_000, "model_int8.onnx": 128_000},
         answers=("logits", "frames"),
@@ -137,11 +138,8 @@ class SpokenWords(PlainTask):
         others = max(1, sum(clip.corpus == "other_words" for clip in clips))
         repeated = REPEATED | {"other_words": max(1, min(MOST_REPEATED, OTHER_WORDS_AN_EPOCH // others))}
         times = [repeated.get(clip.corpus, 1) if self.data.repeats else 1 for clip in clips]
-        indices = balanced(
-            np.repeat(np.arange(len(times)), times),
-            self.targets,
-            set(self.class_numbers.values()) - {self.reject_class},
-        )
+        words = {number for label, number in self.class_numbers.items() if label != REJECT}
+        indices = balanced(np.repeat(np.arange(len(times)), times), self.targets, words)
         _ = self.strings  # whatever it has to synthesise, it does now
         return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
 
@@ -231,6 +229,7 @@ class SpokenWords(PlainTask):
         known = {**OTHER_LICENCES, **{name: data_set.licence for name, data_set in DATA_SETS.items()}}
         licences = {name: known[name] for name in corpora if name in known}
         threshold, peak = self.calibrate(engine), self._peak(engine)
+        crowd = crowd_of(engine, self.data.validation.values())
         return {
             "labels": json.dumps(self.labels),
             "sample_rate": str(SAMPLE_RATE),
@@ -240,6 +239,7 @@ class SpokenWords(PlainTask):
             **{name: str(value) for name, value in self.stricter.items()},
             "peak_after_start_ms": f"{peak.after_start_ms:.0f}",
             "peak_before_end_ms": f"{peak.before_end_ms:.0f}",
+            **({"crowd": crowd} if crowd else {}),
             "corpora": json.dumps(list(corpora)),
             "licence": "; ".join(f"{name}: {licence}" for name, licence in licences.items()),
         }

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dwindle.infer.text.language_memory import BEFORE
+
 NORM_EPSILON = 1e-5
 
 
@@ -27,11 +29,11 @@ class CharacterEmbedding(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
 
     def forward(self, tokens: Tensor, before: Tensor) -> Tensor:
-        """`before` are the characters before the first of `tokens`, at least as many as there are tables of groups."""
-        text, length, count = torch.cat([before, tokens], dim=1), tokens.shape[1], before.shape[1]
+        """`before` are the BEFORE characters before the first of `tokens`."""
+        text = torch.cat([before, tokens], dim=1)
         x, number = self.single(tokens) * self.scale, tokens
         for back, table in enumerate(self.groups, start=1):
-            number = number + text[:, count - back : count - back + length] * self.classes**back
+            number = number + text[:, BEFORE - back : -back] * self.classes**back
             x = x + dropped(table(number % table.num_embeddings), self.dropout, self.training)
         return unit(x)
 
@@ -52,8 +54,8 @@ class RootMeanSquareNorm(nn.Module):
 
 
 def unit(x: Tensor) -> Tensor:
-    """RMS norm without a gain."""
-    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + NORM_EPSILON)
+    """RMS norm without a gain; in the operators that ONNX Runtime knows as one norm where a gain follows."""
+    return x / torch.sqrt(x.pow(2).mean(dim=-1, keepdim=True) + NORM_EPSILON)
 
 
 def dropped(x: Tensor, share: float, training: bool) -> Tensor:

@@ -30,15 +30,16 @@ DEFAULTS |= {"structured_epochs": 1, "qat_epochs": 0, "int4": True, "lr": 5e-4}
 DEFAULTS["train_distill"] = {"epochs": 16, "lr": 2e-2, "optimizer": "muon", "patience": 0}
 WINDOW = 128  # characters that a character sees
 PASSAGE = 256  # characters of a training example: half of them see a full window
+BLOCKS = 4  # of every Transformer here
 TEACHER = {
     "width": 128,
-    "blocks": 4,
+    "blocks": BLOCKS,
     "heads": 4,
     "hidden": 512,
     "rows": [4357, 8191, 16381, 16381],  # of pairs, triples, and groups of four and five characters
     "dropout": 0.1,
 }
-STUDENT = {"width": 96, "blocks": 4, "heads": 3, "hidden": 384, "rows": [1021, 2039, 2039]}
+STUDENT = {"width": 96, "blocks": BLOCKS, "heads": 3, "hidden": 384, "rows": [1021, 2039, 2039]}
 TRANSFORMERS = {"teacher": TEACHER, "student": STUDENT}
 LSTMS = {
     "teacher": {"width": 256, "layers": 2, "rows": TEACHER["rows"], "dropout": 0.1},
@@ -47,11 +48,11 @@ LSTMS = {
 TOKENS = {"tokens": {0: "batch", 1: "time"}, "before": {0: "batch"}}
 LOGITS = {"logits": {0: "batch", 1: "time"}}
 INPUTS = {  # by architecture
-    "transformer": {**TOKENS, "start": {0: "batch"}, "keys": {0: "batch"}, "values": {0: "batch"}},
+    "transformer": {**TOKENS, "start": {0: "batch"}, **{f"memory_{n}": {0: "batch"} for n in range(2 * BLOCKS)}},
     "lstm": {**TOKENS, "hidden": {0: "batch"}, "cell": {0: "batch"}},
 }
 OUTPUTS = {
-    "transformer": {**LOGITS, "new_keys": {0: "batch", 3: "time"}, "new_values": {0: "batch", 3: "time"}},
+    "transformer": {**LOGITS, "new_memory": {0: "batch", 3: "time"}},
     "lstm": {**LOGITS, "new_hidden": {0: "batch"}, "new_cell": {0: "batch"}},
 }
 TRIAL = 24  # characters of a trial of an exported file

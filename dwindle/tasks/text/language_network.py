@@ -2,7 +2,8 @@
 
 Each character sees itself and the `window - 1` characters before it, however long the text is. What a step must
 remember is therefore bounded: the keys and values of the last `window` characters. They are plain inputs and outputs,
-so that an exported file is the same network, and whoever runs it keeps them in a ring: position p in slot p % window.
+so that an exported file is the same network, and whoever runs it keeps them in rings: position p in slot p % window.
+A step of one character moves little else than weights: no memory is copied, and what can be one operator is one.
 """
 
 import math
@@ -15,47 +16,54 @@ from torch.nn import functional
 from dwindle.tasks.text.language_layers import CharacterEmbedding, RootMeanSquareNorm, dropped, unit
 
 PERIOD = 65_536  # every rotary frequency is a whole number of turns in so many positions
-FAR = -1e4  # added to the score of what must not be seen
-Memory = tuple[Tensor, Tensor]  # keys and values (batch, heads, window, head_width)
+FAR = 1e4  # taken from the score of what must not be seen, at least
+Turn = tuple[Tensor, Tensor]  # cosines and signed sines (batch, 1, time, numbers)
 
 
 class Attention(nn.Module):
     """Causal attention in a sliding window; queries and keys have unit RMS, which keeps their products in bounds."""
 
-    def __init__(self, width: int, heads: int, head_width: int) -> None:
+    def __init__(self, width: int, heads: int, head_width: int, window: int) -> None:
         super().__init__()
-        self.heads, self.head_width = heads, head_width
+        self.heads, self.head_width, self.window = heads, head_width, window
         self.mix = nn.Linear(width, 3 * heads * head_width, bias=False)  # queries, keys and values
         self.out = nn.Linear(heads * head_width, width, bias=False)
         self.sharpness = nn.Parameter(torch.full((heads, 1, 1), head_width**-0.5))  # of each head's attention
+        self.register_buffer("ones", torch.ones(head_width), persistent=False)  # a gain, see `unit`
 
-    def forward(self, x: Tensor, turn: Tensor, seen: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, turn: Turn, seen: Tensor, memory: tuple[Tensor, ...] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Gives what was found, and the keys and values of these characters; `seen` says which see which."""
-        batch, time, _ = x.shape
-        mixed = self.mix(x).reshape(batch, time, 3, self.heads, self.head_width).permute(2, 0, 3, 1, 4)
-        turned, value = rotated(unit(mixed[:2]), turn), mixed[2]
-        query, key = self.sharpness * turned[0], turned[1]
+        mixed = self.mix(x)
+        mixed = mixed.reshape(mixed.shape[0], mixed.shape[1], 3 * self.heads, self.head_width).transpose(1, 2)
+        mixed, value = mixed.split([2 * self.heads, self.heads], dim=1)
+        query, key = rotated(unit(mixed) * self.ones, turn, self.head_width // 2).split(self.heads, dim=1)
+        query = self.sharpness * query
         if memory is None:
             found = functional.scaled_dot_product_attention(query, key, value, seen, scale=1.0)
         else:
             keys, values = memory
             scores = torch.cat([query @ keys.transpose(-1, -2), query @ key.transpose(-1, -2)], dim=-1) + seen
-            weights, held = scores.softmax(dim=-1), keys.shape[-2]
-            found = weights[..., :held] @ values + weights[..., held:] @ value
-        return self.out(found.transpose(1, 2).reshape(batch, time, self.heads * self.head_width)), key, value
+            weights = scores.softmax(dim=-1)
+            found = weights[..., : self.window] @ values + weights[..., self.window :] @ value
+        found = found.transpose(1, 2)
+        return self.out(found.reshape(found.shape[0], found.shape[1], self.heads * self.head_width)), key, value
 
 
 class Block(nn.Module):
     """Attention, then two linear layers with a squared ReLU between them; each adds to what it reads."""
 
-    def __init__(self, width: int, heads: int, head_width: int, hidden: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, head_width: int, hidden: int, window: int, dropout: float) -> None:
         super().__init__()
         self.norm_attention, self.norm_hidden = RootMeanSquareNorm(width), RootMeanSquareNorm(width)
-        self.attention = Attention(width, heads, head_width)
+        self.attention = Attention(width, heads, head_width, window)
         self.up, self.down = nn.Linear(width, hidden, bias=False), nn.Linear(hidden, width, bias=False)
         self.dropout = dropout
 
-    def forward(self, x: Tensor, turn: Tensor, seen: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, turn: Turn, seen: Tensor, memory: tuple[Tensor, ...] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         found, key, value = self.attention(self.norm_attention(x), turn, seen, memory)
         x = x + dropped(found, self.dropout, self.training)
         rectified = functional.relu(self.up(self.norm_hidden(x)))
@@ -78,13 +86,16 @@ class LanguageTransformer(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.window = window
-        ring = (blocks, heads, window, head_width)
-        self.state = {"keys": ring, "values": ring}  # of one text
+        self.window, self.heads, self.head_width = window, heads, head_width
+        ring = (heads, window, head_width)
+        self.state = {f"memory_{number}": ring for number in range(2 * blocks)}  # keys and values of one text
         self.embedding = CharacterEmbedding(classes, width, rows, dropout)
-        self.blocks = nn.ModuleList(Block(width, heads, head_width, hidden, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(width, heads, head_width, hidden, window, dropout) for _ in range(blocks))
         self.norm = RootMeanSquareNorm(width)
-        self.register_buffer("turns", whole_turns(head_width // 2, window), persistent=False)
+        half = head_width // 2
+        signs = torch.tensor([-1.0, 1.0]).repeat_interleave(half) * (2 * math.pi / PERIOD)
+        self.register_buffer("turns", whole_turns(half, window).repeat(2), persistent=False)
+        self.register_buffer("angles", signs, persistent=False)  # in radians, of one part of a turn
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
@@ -93,17 +104,13 @@ class LanguageTransformer(nn.Module):
             nn.init.zeros_(block.down.weight)
 
     def forward(
-        self,
-        tokens: Tensor,
-        before: Tensor,
-        start: Tensor | None = None,
-        keys: Tensor | None = None,
-        values: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (batch, time) give logits (batch, time, classes), keys and values (batch, blocks, heads, time, …).
+        self, tokens: Tensor, before: Tensor, start: Tensor | None = None, *memory: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Tokens (batch, time) give logits (batch, time, classes) and, with a memory, what it has to remember of them.
 
-        `before` (batch, groups) are the characters before them, which only the embedding reads; `start` (batch) is the
-        position of the first; `keys` and `values` are rings of what was given before. Without them memory is empty.
+        `before` (batch, BEFORE) are the characters before them, which only the embedding reads; `start` (batch) is the
+        position of the first. `memory` are each block's keys and values, in rings (batch, heads, window, numbers); what
+        goes into them is stacked in their order (batch, rings, heads, time, numbers). Without them memory is empty.
         """
         positions = torch.arange(tokens.shape[1], device=tokens.device).unsqueeze(0)
         there = positions  # of all that can be seen
@@ -112,29 +119,25 @@ class LanguageTransformer(nn.Module):
             newest = start.unsqueeze(1) - 1
             held = newest - (newest - torch.arange(self.window, device=tokens.device)) % self.window
             there = torch.cat([held, positions], dim=1)  # below zero in a slot that is still empty
+        farthest = positions.clamp(max=self.window - 1).unsqueeze(2)  # a text's first characters see fewer
         distance = positions.unsqueeze(2) - there.unsqueeze(1)
-        seen = ((distance >= 0) & (distance < self.window) & (there >= 0).unsqueeze(1)).unsqueeze(1)
-        if start is not None:
-            seen = (~seen).float() * FAR
+        outside = (distance * (farthest - distance)).clamp(max=0).unsqueeze(1)  # zero from nothing to the farthest
+        seen = outside == 0 if start is None else outside.float() * FAR
         turn = self.turn(positions)
-        x, new_keys, new_values = self.embedding(tokens, before), [], []
+        x, new = self.embedding(tokens, before), []
         for number, block in enumerate(self.blocks):
-            memory = None if keys is None else (keys[:, number], values[:, number])
-            x, key, value = block(x, turn, seen, memory)
-            new_keys.append(key)
-            new_values.append(value)
+            x, *of_block = block(x, turn, seen, memory[2 * number : 2 * number + 2] or None)
+            new += of_block
         logits = self.embedding.logits(self.norm(x))
-        if start is None:  # in training nobody reads them
-            return logits, new_keys[-1], new_values[-1]
-        blocks, heads, _, numbers = self.state["keys"]
-        shape = (tokens.shape[0], blocks, heads, tokens.shape[1], numbers)  # whose last the exporter has lost
-        return logits, torch.stack(new_keys, dim=1).reshape(shape), torch.stack(new_values, dim=1)
+        if not memory:
+            return (logits,)
+        joined = torch.cat(new, dim=1)
+        return logits, joined.reshape(joined.shape[0], len(new), self.heads, -1, self.head_width)
 
-    def turn(self, positions: Tensor) -> Tensor:
-        """Cosines and signed sines (2, batch, 1, time, numbers); exact at any position, for whole turns cancel."""
-        angle = (positions.unsqueeze(-1) % PERIOD * self.turns % PERIOD).float() * (2 * math.pi / PERIOD)
-        cosine, sine = angle.cos(), angle.sin()
-        return torch.stack([torch.cat([cosine, cosine], -1), torch.cat([-sine, sine], -1)]).unsqueeze(2)
+    def turn(self, positions: Tensor) -> Turn:
+        """Exact at any position, for whole turns cancel."""
+        angle = (positions.unsqueeze(1).unsqueeze(-1) * self.turns % PERIOD).float() * self.angles
+        return angle.cos(), angle.sin()
 
 
 def whole_turns(count: int, window: int) -> Tensor:
@@ -144,7 +147,7 @@ def whole_turns(count: int, window: int) -> Tensor:
     return (fastest * (slowest / fastest) ** steps).round().long()
 
 
-def rotated(x: Tensor, turn: Tensor) -> Tensor:
+def rotated(x: Tensor, turn: Turn, half: int) -> Tensor:
     """Rotary positions: each pair of numbers turns with the position, so that products tell distances."""
-    first, second = x.chunk(2, dim=-1)
+    first, second = x.split(half, dim=-1)
     return x * turn[0] + torch.cat([second, first], dim=-1) * turn[1]

@@ -28,6 +28,7 @@ from dwindle.tasks.text.sentiment_answers import Answers, answers_of
 from dwindle.tasks.text.sentiment_batches import by_length, loader, padded
 from dwindle.tasks.text.sentiment_calibration import calibrated
 from dwindle.tasks.text.sentiment_data import LABELS, Reviews, SentimentData, load
+from dwindle.tasks.text.sentiment_layers import freeze
 from dwindle.tasks.text.sentiment_material import made_up
 from dwindle.tasks.text.sentiment_network import Reader
 from dwindle.tasks.text.sentiment_teacher import open_pretrained, with_vocabulary
@@ -104,7 +105,12 @@ class Sentiment(PlainTask):
 
     def training_data(self) -> str:
         vocabulary = zlib.crc32(self.tokenizer.to_str().encode())
-        return f"{len(self.material)} texts {self.material.digest:08x} in pieces {vocabulary:08x}"
+        frozen = (
+            f", {self.options.frozen_layers} layers frozen"
+            if self.is_for_teacher and self.options.frozen_layers
+            else ""
+        )
+        return f"{len(self.material)} texts {self.material.digest:08x} in pieces {vocabulary:08x}{frozen}"
 
     def loss(
         self,
@@ -154,6 +160,8 @@ class Sentiment(PlainTask):
             arguments = {"kind": "pretrained", "config": {**config, "vocab_size": size}}
             network = self.rebuild(arguments)
             network.load_state_dict(with_vocabulary(whole.state_dict(), rows_of(self.tokenizer, self.pretrained[2])))
+            if self.options.frozen_layers:
+                freeze(network, self.options.frozen_layers)
             return network, arguments
         if self.is_for_teacher:
             arguments = students.scratch_teacher(size)
@@ -260,6 +268,9 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--vocabulary", type=whole_number, default=12_000, metavar="PIECES", help="pieces of words to keep; 0: all"
+    )
+    group.add_argument(
+        "--frozen_layers", type=whole_number, default=0, metavar="LAYERS", help="of a pretrained teacher: the first"
     )
     group.add_argument("--architecture", choices=students.KINDS, default="first", help="of the student (first)")
     group.add_argument("--layers", type=positive_int, default=2, help="of the teacher's, for the student (2)")

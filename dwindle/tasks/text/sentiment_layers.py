@@ -54,6 +54,18 @@ def chosen_layers(which: str, count: int, of: int) -> list[int]:
     return list(range(start, start + count))
 
 
+def freeze(teacher: PretrainedReader, count: int) -> None:
+    """Leave its first layers, and what is below them, as they were learnt: a step then goes back less far."""
+    if teacher.kind.model_type not in NAMES:
+        raise UsageError(f"--frozen_layers: where the layers of a {teacher.kind.model_type} lie is not known")
+    names, body = NAMES[teacher.kind.model_type], teacher.network.base_model
+    layers = body.get_submodule(names["layers"])
+    if count >= len(layers):
+        raise UsageError(f"--frozen_layers {count}: the teacher has {len(layers)}, and one at least must learn")
+    for part in (body.embeddings, *layers[:count]):
+        part.requires_grad_(False)
+
+
 def as_reader(teacher: Reader) -> TransformerReader:
     """A teacher as this project's own Transformer: the same weights under other names, and the same answers."""
     if isinstance(teacher, TransformerReader):

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from notebooks.drawing import COLOURS, NothingToDraw, look, new_figure, with_intervals
-from notebooks.measurements import Measurements, zeros_share
-from notebooks.titles import set_title
+from report.drawing import COLOURS, NothingToDraw, look, new_figure, with_intervals
+from report.measurements import Measurements, zeros_share
+from report.titles import set_title
 
 STEEP_EPOCHS = 2  # in which a new network learns most: they would press all others into a corner of the picture
 

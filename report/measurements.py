@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from dwindle.errors import UserError
+from dwindle.infer.model_file import DEFAULT_TASK
 from dwindle.metrics import Metric, accuracy
 from dwindle.results import load_results
+from report.titles import TASK_TITLES
 
 ABLATION_MANNERS = ("alone", "distilled")
 SIDE_RUNS = ("sweep", "one_shot")  # versions that a comparison needs and nobody ships
+OTHER_TASKS = tuple(task for task in TASK_TITLES if task != DEFAULT_TASK)
 NARROW_VERSIONS = ("student", "pruned", "pruned_int8_weights")  # of other widths: enough for a curve of sizes
 
 
@@ -23,7 +26,9 @@ class Measurements:
     exported: dict[str, Any] | None = None
     streaming: dict[str, Any] | None = None
     answers: dict[str, Any] | None = None
-    curves: dict[str, list[dict[str, Any]]] | None = None  # epochs of each training run
+    people: dict[str, Any] | None = None
+    curves: dict[str, list[dict[str, Any]]] | None = None  # epochs of each training run of the default task
+    other_curves: dict[str, dict[str, list[dict[str, Any]]]] | None = None  # the same of the others, by task
     distillation: dict[str, list[dict[str, Any]]] | None = None  # for each manner, the scores of every seed
     distillation_curves: dict[str, list[list[dict[str, Any]]]] | None = None
     held_out: dict[str, dict[str, Any]] | None = None  # each speaker's score by a model that never heard that voice
@@ -43,7 +48,11 @@ class Measurements:
 def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
     """Only results.json must be there."""
     ablation = logs_dir / "distillation_gain"
-    curves = {path.stem: _epochs(path) for path in sorted(logs_dir.glob("*.jsonl"))}
+    curves = {path.stem: epochs for path in sorted(logs_dir.glob("*.jsonl")) if (epochs := _epochs(path))}
+    other_curves = {
+        task: {name: epochs for name, epochs in curves.items() if name.startswith(task)} for task in OTHER_TASKS
+    }
+    own = set(curves).difference(*other_curves.values())
     ablation_curves = {
         manner: [_epochs(path) for path in sorted(ablation.glob(f"{manner}-*/*-student.jsonl"))]
         for manner in ABLATION_MANNERS
@@ -57,7 +66,9 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
         exported=exported,
         streaming=_streaming(logs_dir / "streaming.json", rows),
         answers=_answers(logs_dir / "answers.json", rows),
-        curves={name: epochs for name, epochs in curves.items() if epochs},
+        people=_of_these(_json(logs_dir / "people.json"), rows),
+        curves={name: epochs for name, epochs in curves.items() if name in own},
+        other_curves={task: runs for task, runs in other_curves.items() if runs},
         distillation=_json(ablation / "scores.json"),
         distillation_curves={manner: runs for manner, runs in ablation_curves.items() if any(runs)},
         held_out=_json(logs_dir / "leave_one_speaker_out" / "scores.json"),
@@ -113,10 +124,14 @@ def _answers(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _streaming(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Only of a model that the rows describe, likewise, and of all streams."""
-    streaming = _json(path)
+    streaming = _of_these(_json(path), rows)
+    return None if streaming is None or streaming.get("quick") else streaming
+
+
+def _of_these(measured: dict[str, Any] | None, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What was measured, if it was of a model that the rows describe."""
     known = {row["sha256"] for row in rows if "sha256" in row}
-    is_whole = streaming and streaming.get("model_sha256") in known and not streaming.get("quick")
-    return streaming if is_whole else None
+    return measured if measured and measured.get("model_sha256") in known else None
 
 
 def _epochs(path: Path) -> list[dict[str, Any]]:

@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from notebooks.drawing import COLOURS, NothingToDraw, new_figure, with_intervals
-from notebooks.measurements import Measurements
-from notebooks.titles import version_title
+from report.drawing import COLOURS, NothingToDraw, new_figure, with_intervals
+from report.measurements import Measurements
+from report.titles import version_title
 
 NOISE_SETS = {"no noise\nadded": "unseen_speakers", "20": "noise_20_db", "10": "noise_10_db", "0": "noise_0_db"}
 SHIPPED = "onnx_int8"

@@ -1,25 +1,16 @@
-"""The model card's results, written between its two marks from the files that hold them.
+"""The results on the speech model's card: scores, running speech, voices."""
 
-python notebooks/model_card.py
-"""
-
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from dwindle.cli import FlagParser, pathname
-from dwindle.errors import UserError, run
+from dwindle.errors import UserError
 from dwindle.infer.speech.model import RUNNING_THRESHOLD
 from dwindle.metrics import Metric
-from notebooks.marked_page import write_region
-from notebooks.measurements import Measurements, load_measurements, one_thread, right_by_speaker
-from notebooks.readme_tables import SHIPPED, by_version, running_text, short_score
-from notebooks.titles import set_title, table
+from report.measurements import Measurements, one_thread, right_by_speaker
+from report.people_table import people_text
+from report.results_page import SHIPPED, by_version, running_text, short_score
+from report.titles import set_title, table
 
-ROOT = Path(__file__).resolve().parents[1]
 CHOSEN_BY = {
     "fsdd_validation",
     "unseen_speakers",
@@ -30,21 +21,14 @@ CHOSEN_BY = {
 MADE_FROM_CHOSEN_BY = ("noise_20_db", "noise_10_db", "noise_0_db")  # the same clips, in the same noise
 
 
-def main() -> None:
-    parser = FlagParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--artifacts_dir", type=pathname, default=ROOT / "artifacts", help="with results.json")
-    parser.add_argument("--logs_dir", type=pathname, default=ROOT / "logs")
-    arguments = parser.parse_args()
-    found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)
-    write_region(arguments.artifacts_dir / "MODEL_CARD.md", card_results(found))
-
-
 def card_results(found: Measurements) -> str:
     """All that stands between the marks."""
     shipped = by_version(found, SHIPPED)
     if shipped is None:
         raise UserError("results.json has no row of model_int8.onnx: export_models.py writes it")
     parts = [facts(shipped), scores_table(shipped["scores"]), running_text(found)]
+    if people := people_text(found.people):
+        parts.append(people)
     if speakers := speakers_text(found):
         parts.append(speakers)
     return "\n\n".join(parts) + "\n\n"
@@ -112,7 +96,3 @@ def speakers_text(found: Measurements) -> str:
 
 def _cells(score: Metric) -> list[str]:
     return [f"{score.correct} of {score.count}", short_score(score.as_row())]
-
-
-if __name__ == "__main__":
-    run(main)

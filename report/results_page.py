@@ -1,23 +1,11 @@
-"""The results, written from the files that hold them: all in docs/results.md, a line for each task in README.md.
+"""The speech tables of docs/results.md: versions, running speech, and what was promised beside what came of it."""
 
-python notebooks/readme_tables.py
-"""
-
-import sys
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from dwindle.cli import FlagParser, pathname
-from dwindle.errors import run
 from dwindle.infer.speech.hold_back import HOLD_S
-from notebooks.marked_page import write_region
-from notebooks.measurements import Measurements, load_measurements, one_thread
-from notebooks.task_table import released_tasks, task_table
-from notebooks.titles import STREAMS, table, version_title
+from report.measurements import Measurements, one_thread
+from report.titles import STREAMS, table, version_title
 
-ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = "onnx_int8"
 FLOAT_EXPORT = "onnx"
 LIVE = "unseen speakers, gaps 0.2-1 s"  # the streams of bench/streaming.py that are most like live speech
@@ -28,16 +16,6 @@ SCORES = {
     "10 dB noise": "noise_10_db",
     "other words rejected": "other_words_test_rejected",
 }
-
-
-def main() -> None:
-    parser = FlagParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--artifacts_dir", type=pathname, default=ROOT / "artifacts", help="with results.json")
-    parser.add_argument("--logs_dir", type=pathname, default=ROOT / "logs")
-    arguments = parser.parse_args()
-    found = load_measurements(arguments.artifacts_dir, arguments.logs_dir)
-    write_region(ROOT / "docs" / "results.md", results(found))
-    write_region(ROOT / "README.md", task_table(released_tasks(arguments.artifacts_dir)))
 
 
 def results(found: Measurements) -> str:
@@ -207,7 +185,3 @@ def int8_speed_up(found: Measurements) -> str:
 
 def by_version(found: Measurements, version: str) -> dict[str, Any] | None:
     return next((row for row in found.rows if row["version"] == version), None)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dwindle.infer.model_file import DEFAULT_TASK
+from dwindle.metrics import SHARE, Metric
+
 SETS = {
     "fsdd_test": "FSDD test",
     "unseen_speakers": "unseen speakers",
@@ -41,6 +44,15 @@ TECHNIQUES = {
     "_static_int8": "static INT8, int8 activations",
     "_qat": "INT8 trained with rounding (QAT)",
     "_int8_weights": "INT8 weights",
+    "_int4_weights": "4-bit weights",
+    "_table8": "8-bit table of words",
+    "_table4": "4-bit table of words",
+}
+TASK_TITLES = {
+    DEFAULT_TASK: "spoken digits",
+    "handwritten_digits": "handwritten digits",
+    "sentiment": "sentiment",
+    "language_model": "language model",
 }
 EXPORTED = {"torchscript": "TorchScript", "onnx": "ONNX", "onnx_int8": "ONNX, what ships"}
 
@@ -63,20 +75,34 @@ def _own_title(row: dict[str, Any]) -> str:
         return BASES["distilled student" if row["stage"] == "distilled" else "student alone"]
     if version in EXPORTED:
         return f"{row['file']} ({EXPORTED[version]})"
-    for ending, technique in TECHNIQUES.items():
-        if version.endswith(ending):
-            unchanged = " (no layer to convert)" if row.get("note", "").startswith("0 linear") else ""
-            return f"{_base_title(version.removesuffix(ending))}, {technique}{unchanged}"
-    return _base_title(version)
+    unchanged = " (no layer to convert)" if row.get("note", "").startswith("0 linear") else ""
+    return f"{_base_title(version)}{unchanged}"
 
 
 def _base_title(base: str) -> str:
+    for ending, technique in TECHNIQUES.items():
+        if base.endswith(ending):
+            return f"{_base_title(base.removesuffix(ending))}, {technique}"
     kind, _, percent = base.rpartition("_")
     if kind == "structured" and percent.isdigit():
         return f"{percent}% of the channels cut"
     if kind == "sweep" and percent.isdigit():
         return f"pruning sweep, {percent}%"
     return BASES.get(base, base.replace("_", " "))
+
+
+def task_title(task: str) -> str:
+    return TASK_TITLES.get(task, task.replace("_", " "))
+
+
+def score_text(row: dict[str, Any] | None) -> str:
+    """A score with its interval; shares in percent, all else in its unit."""
+    if row is None:
+        return "–"
+    metric = Metric(**row)
+    if metric.unit == SHARE:
+        return f"{100 * metric.value:.1f}% ({100 * metric.low:.1f}–{100 * metric.high:.1f})"
+    return f"{metric.value:.3f} {metric.unit} ({metric.low:.3f}–{metric.high:.3f})"
 
 
 def table(heads: Sequence[str], lines: Sequence[Sequence[str]], left_columns: int) -> str:

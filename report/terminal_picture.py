@@ -1,16 +1,11 @@
-"""docs/infer.svg: a terminal in which infer.py has just heard recordings of samples/; what it says is what it said.
-
-python notebooks/terminal_picture.py
-"""
+"""docs/infer.svg: a terminal in which infer.py has just heard recordings of samples/; what it says is what it said."""
 
 import subprocess
 import sys
 from html import escape
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from dwindle.errors import UserError, run
+from dwindle.errors import UserError
 from dwindle.files import written_whole
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,14 +15,15 @@ LINE_PX, LETTER_PX, MARGIN_PX, BAR_PX = 20, 8.0, 18, 30
 BACKGROUND, BAR, TEXT, PROMPT = "#16181d", "#2a2d35", "#d7dae0", "#7fd18b"
 
 
-def main() -> None:
+def write_picture() -> None:
+    """Let infer.py hear them and draw what it said."""
     files = [f"samples/{name}.wav" for name in HEARD]
     done = subprocess.run([sys.executable, "infer.py", *files], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"infer.py failed: {done.stderr.strip()}")
     with written_whole(PICTURE) as temporary:
         temporary.write_text(drawn(f"python infer.py {' '.join(files)}", done.stdout.splitlines()), encoding="utf-8")
-    print(PICTURE)
+    print(f"{'picture':<24}{PICTURE}")
 
 
 def drawn(command: str, said: list[str]) -> str:
@@ -51,7 +47,3 @@ def drawn(command: str, said: list[str]) -> str:
         f'<path d="M0 8a8 8 0 0 1 8-8h{width - 16}a8 8 0 0 1 8 8v{BAR_PX - 8}H0z" fill="{BAR}"/>\n'
         f"{buttons}\n{texts}\n</svg>\n"
     )
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,16 +1,7 @@
-"""The picture of docs/architecture.md: who imports whom, read from the sources.
-
-python notebooks/import_graph.py
-"""
+"""The picture of docs/architecture.md: who imports whom, read from the sources."""
 
 import ast
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from dwindle.errors import run
-from notebooks.marked_page import write_region
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("tasks", "train", "compress", "export", "data", "infer")
@@ -31,10 +22,6 @@ SAYS = {
     "infer": "infer: answers, never torch",
     GROUND: "ground floor: contracts, metrics,<br>checkpoints, results, errors",
 }
-
-
-def main() -> None:
-    write_region(ROOT / "docs" / "architecture.md", picture())
 
 
 def picture() -> str:
@@ -80,7 +67,3 @@ def room_of(name: str) -> str:
     """The room of a module of dwindle."""
     parts = name.split(".")
     return parts[1] if len(parts) > 1 and parts[1] in ROOMS else GROUND
-
-
-if __name__ == "__main__":
-    run(main)

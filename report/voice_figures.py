@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dwindle.metrics import accuracy_by_group
-from notebooks.drawing import COLOURS, LINES, MARKERS, NothingToDraw, new_figure, with_intervals
-from notebooks.measurements import Measurements, confusions, right_by_speaker
-from notebooks.titles import set_title
+from report.drawing import COLOURS, LINES, MARKERS, NothingToDraw, new_figure, with_intervals
+from report.measurements import Measurements, confusions, right_by_speaker
+from report.titles import set_title
 
 REJECTED_SETS = ("other_words_test", "wake_words_test", "noise_validation")
 MILLION = 1_000_000

@@ -1,13 +1,14 @@
-"""The report as one page of HTML that needs no network, put together from notebooks/page/ and the numbers."""
+"""The report as one page of HTML that needs no network, put together from report/page/ and the numbers."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dwindle.files import written_whole
-from notebooks.measurements import SIDE_RUNS, Measurements, one_thread
-from notebooks.titles import set_title, version_title
-from notebooks.version_figures import NOISE_SETS, SHIPPED
+from report.measurements import SIDE_RUNS, Measurements, one_thread
+from report.titles import set_title, version_title
+from report.version_figures import NOISE_SETS, SHIPPED
 
 PARTS = Path(__file__).parent / "page"
 SCRIPTS = ("chart.js", "state.js", "versions.js", "answers.js", "main.js")
@@ -16,10 +17,15 @@ COPIED = ("stage", "file", "parameters", "nonzeros", "bytes", "bytes_gzipped", "
 
 def written_page(found: Measurements, left_out: dict[str, str], path: Path) -> Path:
     """Write the page, whole, and give back its path."""
-    numbers = json.dumps(page_data(found, left_out), separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    html = _part("report.html")
+    return written_html("report.html", SCRIPTS, page_data(found, left_out), path)
+
+
+def written_html(frame: str, scripts: Sequence[str], data: dict[str, Any], path: Path) -> Path:
+    """A page of report/page/ with its style, scripts and numbers inside; written whole."""
+    numbers = json.dumps(data, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    html = _part(frame)
     html = html.replace("/* style */", _part("report.css").strip())
-    html = html.replace("/* script */", "\n".join(_part(name).strip() for name in SCRIPTS))
+    html = html.replace("/* script */", "\n".join(_part(name).strip() for name in scripts))
     html = html.replace("/* data */", numbers.replace("</", "<\\/"))  # no text may end the element that holds it
     with written_whole(path) as temporary:
         temporary.write_text(html, encoding="utf-8")

@@ -1,0 +1,194 @@
+"""A speech network as C99 for a microcontroller: int8 weights in a header, a front end and layers in plain C.
+
+    python -m dwindle.export.microcontroller --output_dir digits
+    cc -std=c99 -O2 -o hear digits/*.c -lm && ./hear < clip.raw     16-bit PCM at 8 kHz
+
+Takes an ONNX file whose weights are INT8 and whose arithmetic is float, as model_int8.onnx is, or one in float, whose
+weights it rounds in the same way. No heap, no threads, no file system; answers as ONNX Runtime does.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from dwindle import errors
+from dwindle.cli import FlagParser, pathname
+from dwindle.errors import UserError
+from dwindle.export.onnx_file import metadata_of, read_onnx
+from dwindle.export.onnx_graph import makers_of
+from dwindle.files import make_writable, written_whole
+
+MODEL = Path(__file__).parents[2] / "artifacts" / "model_int8.onnx"
+SOURCES = Path(__file__).parent / "c"
+STEM_LAYERS, LAYERS_BEHIND = 6, 3  # depthwise and pointwise in turn; attention, word, spelling
+LEVELS = 127
+NUMBERS_A_LINE = 16
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution: whole numbers, what each output channel's are multiplied by, and biases."""
+
+    levels: np.ndarray  # (outputs, inputs, high, wide)
+    scales: np.ndarray
+    biases: np.ndarray
+
+
+def main() -> None:
+    parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=pathname, default=MODEL, metavar="FILE", help="default: the released one")
+    parser.add_argument("--output_dir", type=pathname, required=True, help="where the C files go")
+    arguments = parser.parse_args()
+    print(f"{arguments.output_dir}: {', '.join(write_c(arguments.model, arguments.output_dir))}")
+
+
+def write_c(model: Path, folder: Path) -> list[str]:
+    """All that a compiler needs; gives the names of the files."""
+    header = as_header(model)
+    make_writable(folder)
+    sources = sorted(SOURCES.glob("*.[ch]"))
+    for source in sources:
+        shutil.copyfile(source, folder / source.name)
+    with written_whole(folder / "dwindle_model.h") as temporary:
+        temporary.write_text(header, encoding="utf-8")
+    return ["dwindle_model.h", *(source.name for source in sources)]
+
+
+def as_header(path: Path) -> str:
+    """The network of a file as a C header; one line says what is wrong with a file that cannot be one."""
+    model = read_onnx(path)
+    try:
+        return "\n".join(_lines(model, path.name))
+    except (KeyError, IndexError, ValueError, StopIteration) as error:
+        raise UserError(f"{path}: not a speech network with float arithmetic, as model_int8.onnx is") from error
+
+
+def convolutions(model: onnx.ModelProto) -> list[Layer]:
+    """The layers in the order that they are computed in; the front end's has no weights of its own."""
+    values, makers = _constants(model), makers_of(model)
+    layers = []
+    for node in model.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            raise ValueError("computes in whole numbers between layers")
+        if node.op_type != "Conv" or node.input[1] not in values | makers:
+            continue
+        if node.input[1] in values:
+            levels, scales = _rounded(values[node.input[1]])
+        elif (maker := makers[node.input[1]]).op_type == "Mul":
+            levels, scales = (values[makers[name].input[0]] for name in maker.input)
+        else:
+            continue
+        biases = values[node.input[2]] if len(node.input) > 2 else np.zeros(len(levels))
+        layers.append(Layer(levels, scales.astype(np.float32).reshape(-1), biases))
+    return layers
+
+
+def _lines(model: onnx.ModelProto, name: str) -> Iterable[str]:
+    labels = json.loads(metadata_of(model)["labels"])
+    first, *layers = convolutions(model)
+    stem, (across, *trunk), (attention, word, spelling) = (
+        layers[:STEM_LAYERS],
+        layers[STEM_LAYERS:-LAYERS_BEHIND],
+        layers[-LAYERS_BEHIND:],
+    )
+    edges_hz, shares, silence, floor = _front_end(model)
+    scale, shift = _input_norm(model)
+    wide, channels = len(stem[1].levels), len(across.levels)
+    bands = len(shares)
+    fits = first.levels.shape[1:] == (1, 5, 5) and across.levels.shape[1] == wide * -(-bands // 4)
+    if not fits or len(trunk) % 4 or len(word.levels) != len(labels) or len(spelling.levels) != len(labels) + 1:
+        raise ValueError("layers of another network")
+    yield f"/* Made of {name} by python -m dwindle.export.microcontroller. */"
+    yield "#ifndef DWINDLE_MODEL_H\n#define DWINDLE_MODEL_H\n\n#include <stdint.h>\n"
+    sizes = {"STEM": len(first.levels), "WIDE": wide, "CHANNELS": channels, "BLOCKS": len(trunk) // 4}
+    for key, number in ({"BANDS": bands, "CLASSES": len(labels)} | sizes).items():
+        yield f"#define DWINDLE_{key} {number}"
+    for key, value in {
+        "SILENCE_ENERGY": silence,
+        "ENERGY_FLOOR": floor,
+        "INPUT_SCALE": scale,
+        "INPUT_SHIFT": shift,
+    }.items():
+        yield f"#define DWINDLE_{key} {_number(value)}"
+    yield "\ntypedef struct {\n    const int8_t *weights;\n    const float *scales, *biases;"
+    yield "    int outputs, high, wide;\n} dwindle_layer;\n"
+    quoted = ", ".join(json.dumps(label) for label in labels)
+    yield f"static const char *const dwindle_labels[DWINDLE_CLASSES] = {{{quoted}}};"
+    yield _array("float", "dwindle_mel_edges_hz", map(_number, edges_hz))
+    yield _array("float", "dwindle_level_shares", map(_number, shares))
+    plain = attention.levels * attention.scales[:, None, None, None]
+    yield _array("float", "dwindle_attention", map(_number, plain.ravel()))
+    yield f"static const float dwindle_attention_bias = {_number(attention.biases[0])};"
+    for group, members in {"stem": stem, "trunk": trunk}.items():
+        for number, layer in enumerate(members):
+            yield from _arrays(f"dwindle_{group}{number}", layer)
+        entries = ",\n    ".join(_entry(f"dwindle_{group}{number}", layer) for number, layer in enumerate(members))
+        yield f"static const dwindle_layer dwindle_{group}[] = {{\n    {entries}}};"
+    for key, layer in {"first": first, "across": across, "word": word, "spelling": spelling}.items():
+        yield from _arrays(f"dwindle_{key}_layer", layer)
+        yield f"static const dwindle_layer dwindle_{key} = {_entry(f'dwindle_{key}_layer', layer)};"
+    yield "\n#endif\n"
+
+
+def _constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def _rounded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers from -127 to 127 and a scale for each output channel."""
+    largest = np.abs(weights).reshape(len(weights), -1).max(axis=1)
+    scales = np.where(largest > 0, largest / LEVELS, 1.0).astype(np.float32)
+    return np.round(weights / scales.reshape(-1, 1, 1, 1)).astype(np.int8), scales
+
+
+def _front_end(model: onnx.ModelProto) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Mel edges in Hz, each band's share of the level, the energy of silence, and the floor of energies."""
+    values = _constants(model)
+    nodes = [node for node in model.graph.node if node.name.startswith("front_end.")]
+    edges = next(values[node.input[0]] for node in nodes if node.op_type == "Sub")
+    shares = next(values[node.input[1]] for node in nodes if node.op_type == "MatMul" and node.input[1] in values)
+    added = [values[node.input[1]] for node in nodes if node.op_type == "Add" and node.input[1] in values]
+    silence, floor = (float(one) for one in added if one.ndim == 0)
+    return edges.ravel(), shares.ravel(), silence, floor
+
+
+def _input_norm(model: onnx.ModelProto) -> tuple[float, float]:
+    values = _constants(model)
+    node = next(node for node in model.graph.node if node.op_type == "BatchNormalization")
+    gain, shift, mean, variance = (float(values[name][0]) for name in node.input[1:5])
+    epsilon = next(one.f for one in node.attribute if one.name == "epsilon")
+    scale = gain / np.sqrt(variance + epsilon)
+    return scale, shift - mean * scale
+
+
+def _arrays(name: str, layer: Layer) -> Iterable[str]:
+    yield _array("int8_t", f"{name}_weights", map(str, layer.levels.ravel()))
+    yield _array("float", f"{name}_scales", map(_number, layer.scales))
+    yield _array("float", f"{name}_biases", map(_number, layer.biases))
+
+
+def _entry(name: str, layer: Layer) -> str:
+    outputs, _, high, wide = layer.levels.shape
+    return f"{{{name}_weights, {name}_scales, {name}_biases, {outputs}, {high}, {wide}}}"
+
+
+def _array(kind: str, name: str, numbers: Iterable[str]) -> str:
+    listed = list(numbers)
+    lines = [", ".join(listed[at : at + NUMBERS_A_LINE]) for at in range(0, len(listed), NUMBERS_A_LINE)]
+    return f"static const {kind} {name}[] = {{\n" + ",\n".join(lines) + "};"
+
+
+def _number(value: float) -> str:
+    text = f"{float(value):.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+if __name__ == "__main__":
+    errors.run(main)
