@@ -15,14 +15,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(globals().get("__file__", Path.cwd() / "notebook")).resolve().parents[1]))
 
 from dwindle.errors import run
-from dwindle.task import TASKS
 from report.runs import released_run
 from report.summary import task_results
+from report.titles import TASK_TITLES
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", choices=sorted(TASKS), default="sentiment")
+    parser.add_argument("--task", choices=list(TASK_TITLES), default="sentiment")
     arguments = parser.parse_args(None if "__file__" in globals() else [])
 
     # %% One table, and the commands that made it

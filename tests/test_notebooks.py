@@ -19,7 +19,6 @@ def run_notebook(name: str, *flags: str) -> subprocess.CompletedProcess:
     ("name", "flags", "said"),
     [
         ("quantization", ("--task", "language_model"), "| model_int8.onnx (ONNX, what ships) |"),
-        ("quantization", ("--task", "own_words"), "own_words ships"),
         ("knowledge_distillation", ("--released",), "times smaller than its teacher"),
     ],
 )
