@@ -136,7 +136,7 @@ class RealTimeInference:
         levels = stream_levels(self._window, self._rate)
         since = round((self.position_s - spotted.at_s) / STEP_S)
         heard = levels[: len(levels) - since] if since < len(levels) else levels
-        start, end, _ = word_extent(heard, int(heard.argmax()), 0)
+        start, end, _ = word_extent(levels, int(heard.argmax()), 0)
         origin_s = self.position_s - len(levels) * STEP_S
         compute_ms = (time.perf_counter() - started) * 1000
         times = max(0.0, origin_s + start * STEP_S), origin_s + end * STEP_S
