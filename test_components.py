@@ -50,7 +50,7 @@ def exported(student, tmp_path) -> Path:
         {"audio": torch.zeros(1, WINDOW_SAMPLES)},
         tmp_path / "model.onnx",
         {"audio": {0: "batch", 1: "samples"}},
-        {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}},
+        {"logits": {0: "batch"}, "frames": {0: "batch", 1: "time"}, "embedding": {0: "batch"}},
         {key: str(value) for key, value in metadata.items()},
     )
     return tmp_path / "model.onnx"
