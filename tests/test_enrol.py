@@ -21,7 +21,7 @@ from dwindle.infer.speech.spotter import SETTLED_RUNS, Spotter
 from dwindle.infer.speech.vad import VoiceActivityDetector
 
 DOOR, LAMP = (1, 3, 5, 8), (0, 2, 4, 7)
-LIKE_DOOR = (1, 3, 5, 9)
+LIKE_DOOR = (1, 3, 5, 8, 9)
 
 
 def recording(path: Path, sound: np.ndarray, seed: int = 0) -> Path:
