@@ -1,6 +1,6 @@
 """What archives cost: hours of sound for each core-hour with 1 and 2 workers, and what grows with the number of files.
 
-    python -m bench.archive --minutes 60 --output logs/archive.json
+    python -m bench.archive --minutes 300 --output logs/archive.json
 
 An archive is made of the recordings of samples/, over and over, in calls of a minute. The workers share a Ray cluster
 of this machine that is started beforehand; starting the driver, its workers and their models counts.
@@ -134,7 +134,7 @@ def show(report: dict[str, Any]) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=positive_int, default=60, help="of sound (default 60)")
+    parser.add_argument("--minutes", type=positive_int, default=300, help="of sound (default 300)")
     parser.add_argument(
         "--price", type=positive_float, default=0.04, help="of a core-hour, in any money (default 0.04)"
     )
