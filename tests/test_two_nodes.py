@@ -79,16 +79,20 @@ def two_nodes(folder: Path, *script: object, **how: object) -> tuple[RunningScri
     return first, node(folder, port, *script, **how)
 
 
-def children(pid: int) -> list[int]:
+def workers(machine: RunningScript) -> list[int]:
+    """What its launcher has started of the training, if it has already met the other."""
+    pid = machine.process.pid
     path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in path.read_text().split()] if path.exists() else []
+    children = path.read_text().split() if path.exists() else []
+    lines = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+    return [child for child, line in lines.items() if b"train_distill.py" in line]
 
 
 def unplug(machine: RunningScript) -> None:
     """A machine goes without a word: launcher and worker at once."""
-    workers = children(machine.process.pid)
+    left_behind = workers(machine)
     machine.kill()
-    for worker in workers:
+    for worker in left_behind:
         os.kill(worker, signal.SIGKILL)
 
 
@@ -121,7 +125,7 @@ def test_a_machine_is_lost_the_other_goes_on_and_both_shrink_what_came_of_it(fol
     first, second = two_nodes(folder, ROOT / "train_distill.py", *TRAIN, nodes="1:2", restarts=3)
     give_up = time.monotonic() + 400
     both = (first, second)
-    while not ("epoch   1/" in first.said[0] + second.said[0] and all(children(one.process.pid) for one in both)):
+    while not ("epoch   1/" in first.said[0] + second.said[0] and all(map(workers, both))):
         assert time.monotonic() < give_up
         assert first.is_running and second.is_running, first.said[1] + second.said[1]
         time.sleep(0.02)
