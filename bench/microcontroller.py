@@ -24,7 +24,7 @@ from dwindle.data import data_directory
 from dwindle.engine import onnx_engine
 from dwindle.errors import UserError, run
 from dwindle.export.compiled import CompiledNetwork
-from dwindle.export.microcontroller import MODEL, convolutions, write_c
+from dwindle.export.microcontroller import MODEL, Layer, convolutions, write_c
 from dwindle.export.onnx_file import read_onnx
 from dwindle.files import sha256_of, write_json
 from dwindle.infer.speech import WINDOW_SAMPLES
@@ -35,6 +35,8 @@ from dwindle.tasks.speech.corpora import TEST, fsdd
 ARM, EMULATOR = "arm-linux-gnueabihf-gcc", "qemu-arm"
 CORTEX_M4 = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
 EMULATED = 20  # recordings
+ACROSS = 7  # which layer makes channels of the bands; before it are the first and six of the stem
+TIMES, BANDS = 31, (20, 10)  # of a second, behind the first layer and behind the second
 
 
 def main() -> None:
@@ -63,7 +65,8 @@ def measured(model: Path, sounds: Sequence[np.ndarray], labels: Sequence[str]) -
         folder = Path(name)
         write_c(model, folder)
         known = [str(label) for label in _labels(folder)]
-        network = CompiledNetwork(folder, len(known), len(convolutions(read_onnx(model))[7].levels))
+        layers = convolutions(read_onnx(model))
+        network = CompiledNetwork(folder, len(known), len(layers[ACROSS].levels))
         largest, same, right = 0.0, 0, 0
         for sound, label in zip(sounds, labels, strict=True):
             audio = sound.astype(np.float32) / 32_768
@@ -80,9 +83,18 @@ def measured(model: Path, sounds: Sequence[np.ndarray], labels: Sequence[str]) -
             "right": right,
             "largest difference": largest,
             "ram bytes": network.ram_bytes,
-            "weights": sum(layer.levels.size for layer in convolutions(read_onnx(model))),
+            "weights": sum(layer.levels.size for layer in layers),
+            "multiply-adds a second": multiply_adds(layers),
         }
         return report | on_arm(folder, sounds, engine, known)
+
+
+def multiply_adds(layers: Sequence[Layer]) -> int:
+    """Of the layers, for one second of sound; the front end's transforms come to about a sixtieth of them."""
+    first, *stem = layers[:ACROSS]
+    *behind, word, spelling = layers[ACROSS:]
+    mapped = first.levels.size * BANDS[0] + sum(layer.levels.size for layer in stem) * BANDS[1]
+    return TIMES * (mapped + sum(layer.levels.size for layer in [*behind, spelling])) + word.levels.size
 
 
 def on_arm(folder: Path, sounds: Sequence[np.ndarray], engine: Any, known: Sequence[str]) -> dict[str, Any]:

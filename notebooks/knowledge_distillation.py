@@ -2,7 +2,8 @@
 
 python notebooks/knowledge_distillation.py --teacher artifacts/sentiment/teacher.pt --subset 2000
 
-Both are trained by train_distill.py with the settings that are named; cells are marked with # %%.
+Both are trained by train_distill.py with the settings that are named. With --released it trains nothing and shows what
+the release measured, in seconds; cells are marked with # %%.
 """
 
 # %% Two trainings that differ in the teacher's share of the loss alone
@@ -19,6 +20,9 @@ from dwindle.cli import nonempty
 from dwindle.errors import UserError, run
 from dwindle.metrics import Metric
 from dwindle.results import load_results
+from report.runs import released_run
+from report.techniques import DISTILLED, effects
+from report.titles import version_title
 
 ROOT = Path(sys.path[0])
 
@@ -43,7 +47,17 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--temperature", type=float, default=4.0)
     parser.add_argument("--hard_weight", type=float, default=0.3, help="share of the right labels in the loss")
+    parser.add_argument("--released", action="store_true", help="only what the release measured; trains nothing")
     arguments = parser.parse_args()
+
+    # %% What the release measured
+    for one in effects(released_run("sentiment")):
+        if one.technique == DISTILLED:
+            print(f"{version_title(one.row)}, {one.times_smaller:.1f} times smaller than its teacher: {one.cost}")
+    if arguments.released:
+        return
+
+    # %% The settings of both trainings
     shared = ["--teacher", arguments.teacher, "--subset", arguments.subset, "--epochs", arguments.epochs]
     shared += ["--architecture", "small", "--lr", "5e-4", "--made_up", 0]
 

@@ -14,24 +14,19 @@ from pathlib import Path
 # Jupyter knows no __file__, and starts beside the notebook
 sys.path.insert(0, str(Path(globals().get("__file__", Path.cwd() / "notebook")).resolve().parents[1]))
 
-from dwindle.errors import UserError, run
-from report.runs import load_runs, releases
-from report.summary import made_by, versions_table
-
-ARTIFACTS = Path(sys.path[0]) / "artifacts"
+from dwindle.errors import run
+from report.runs import released_run
+from report.summary import task_results
+from report.titles import TASK_TITLES
 
 
 def main() -> None:
-    released = {one.task: one for one in releases(load_runs(ARTIFACTS))}
-    if not released:
-        raise UserError(f"{ARTIFACTS}: no task has a file that ships: run export_models.py")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", choices=list(released), default="sentiment")
-    task = parser.parse_args(None if "__file__" in globals() else []).task
+    parser.add_argument("--task", choices=list(TASK_TITLES), default="sentiment")
+    arguments = parser.parse_args(None if "__file__" in globals() else [])
 
     # %% One table, and the commands that made it
-    print(versions_table(released[task]))
-    print(f"\n{made_by(released[task])}")
+    print(task_results(released_run(arguments.task)), end="")
 
 
 # %% Run it all

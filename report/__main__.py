@@ -8,8 +8,9 @@ Reads artifacts/ and logs/; notebooks/experiments.py draws the figures that the 
 from pathlib import Path
 
 from dwindle.cli import FlagParser
-from dwindle.errors import run
+from dwindle.errors import run as run_program
 from dwindle.files import written_whole
+from dwindle.infer.model_file import DEFAULT_TASK
 from report.comparison import comparison
 from report.import_graph import picture
 from report.marked_page import write_region
@@ -17,14 +18,14 @@ from report.measurements import load_measurements
 from report.model_cards import write_cards
 from report.paper import paper
 from report.results_page import results
-from report.runs import load_runs, releases
+from report.runs import ARTIFACTS, load_runs, releases
 from report.speech_card import card_results
-from report.summary import summary
+from report.summary import summary, task_results
 from report.task_table import task_table
 from report.terminal_picture import write_picture
 
 ROOT = Path(__file__).resolve().parents[1]
-ARTIFACTS, DOCS = ROOT / "artifacts", ROOT / "docs"
+DOCS = ROOT / "docs"
 
 
 def main() -> None:
@@ -34,6 +35,9 @@ def main() -> None:
     write_region(DOCS / "results.md", results(found))
     write_region(DOCS / "comparison.md", comparison(runs))
     write_region(DOCS / "architecture.md", picture())
+    for run in releases(runs):
+        if (page := DOCS / f"{run.task}.md").is_file() and run.task != DEFAULT_TASK:
+            write_region(page, task_results(run))
     write_region(ARTIFACTS / "MODEL_CARD.md", card_results(found))
     write_cards(runs, ARTIFACTS)
     write_page(ARTIFACTS / "optimization_summary.md", summary(runs))
@@ -49,4 +53,4 @@ def write_page(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_program(main)

@@ -78,7 +78,7 @@ def _latency_cell(found: dict[str, Row], level: str, commands: Commands | None) 
     if now is None:
         return "–"
     share = f", {now / whole:.2f}×" if whole and level else ""
-    return f"{now:.2f}{share}{f' {commands.letter(found[level])}' if commands is not None else ''}"
+    return f"{now:.2f}{share}{f' [{commands.letter(found[level])}]' if commands is not None else ''}"
 
 
 def kinds(run: Run) -> str:
@@ -161,7 +161,7 @@ def technique_parts(runs: list[Run]) -> list[str]:
 def effect_cell(effect: Effect, commands: Commands) -> str:
     size, speed = times(effect.times_smaller), times(effect.times_faster)
     maker = effect.run.trained_by(effect.row)
-    return f"{size} smaller, {speed} as fast, {effect.cost} {commands.letter(maker)}"
+    return f"{size} smaller, {speed} as fast, {effect.cost} [{commands.letter(maker)}]"
 
 
 def _letter(number: int) -> str:

@@ -17,6 +17,7 @@ from dwindle.metrics import Metric
 from dwindle.results import load_results
 from report.titles import TASK_TITLES
 
+ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 Row = dict[str, Any]
 
 JUDGED_BY = {DEFAULT_TASK: ("unseen_speakers",)}  # the sets that say most; of other tasks their test set
@@ -130,6 +131,14 @@ def load_runs(artifacts_dir: Path) -> list[Run]:
 
 def releases(runs: list[Run]) -> list[Run]:
     return [run for run in runs if not run.name]
+
+
+def released_run(task: str) -> Run:
+    """The release of one task, in this clone."""
+    run = next((run for run in releases(load_runs(ARTIFACTS)) if run.task == task), None)
+    if run is None:
+        raise UserError(f"{ARTIFACTS}: no file of {task} ships: export_models.py makes it")
+    return run
 
 
 def level_of(version: str) -> tuple[str, str]:

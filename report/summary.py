@@ -12,7 +12,7 @@ against its teacher. Faster is one answer on one thread, batch 1: the shipped we
 network in ONNX Runtime and in PyTorch, all taken in turns in one run. ≈ marks a difference within one standard error
 of the score; the same examples judge both, so that it may be real all the same. Brackets hold 95% intervals. What was
 not measured is a dash."""
-GLUE_SETS = ("dev", "test")  # sentiment's
+SETS_SHOWN = {"sentiment": ("dev", "test"), "language_model": ("validation", "test")}  # of others the one judged by
 
 
 def summary(runs: list[Run]) -> str:
@@ -24,8 +24,13 @@ def summary(runs: list[Run]) -> str:
         EXPLAINED,
     ]
     for run in releases(runs):
-        parts += [f"## {task_title(run.task).capitalize()}", versions_table(run), made_by(run)]
+        parts += [f"## {task_title(run.task).capitalize()}", task_results(run).rstrip("\n")]
     return "\n\n".join(parts) + "\n"
+
+
+def task_results(run: Run) -> str:
+    """Every version of one task, and what made it: for the task's own page as well."""
+    return f"{versions_table(run)}\n\n{made_by(run)}\n"
 
 
 def answer_table(released: list[Run]) -> str:
@@ -66,8 +71,8 @@ def shipped_in_turns(run: Run) -> Row | None:
 
 def versions_table(run: Run) -> str:
     """Size, score, and both against the largest network of the run; latency, and how much faster than its PyTorch."""
-    sets = [name for name in GLUE_SETS if any(name in row["scores"] for row in run.rows)]
-    sets = sets if run.judged_by in sets else [run.judged_by]
+    known = {name for row in run.rows for name in row["scores"]}
+    sets = [name for name in SETS_SHOWN.get(run.task, ()) if name in known] or [run.judged_by]
     heads = ["version", "MB", *map(set_title, sets), "relative size", "kept", "ms", "ms in PyTorch", "speed-up"]
     return table(heads, [version_line(run, row, sets) for row in run.versions], left_columns=1)
 
@@ -110,9 +115,14 @@ def made_by(run: Run) -> str:
     text = (
         f"Relative size and quality kept{of_sets} are against the {version_title(reference)}. Speed-up: the faster of\n"
         f"ONNX Runtime (ms) and PyTorch against the {version_title(timed_reference(run))} in PyTorch, one thread, "
-        f"batch 1{f', {processor}' if processor else ''}; exported files\nwere timed in a run of their own. Made by:"
+        f"batch 1{f', {processor}' if processor else ''}; exported files\nwere timed in a run of their own."
     )
-    return "\n".join([text, "", "```sh", *commands_of(run), "```"])
+    notes = [
+        f"Of the {version_title(row)}: {row['note']}."
+        for row in run.rows
+        if row["stage"] == "teacher" and "note" in row
+    ]
+    return "\n".join([text, *notes, "Made by:", "", "```sh", *commands_of(run), "```"])
 
 
 def commands_of(run: Run) -> list[str]:

@@ -14,7 +14,7 @@ from report.comparison_page import comparison_data, written_comparison
 from report.marked_page import with_region
 from report.model_cards import card, few_shot, foreign
 from report.runs import CNN, LSTM, TRANSFORMER, Run, level_of, levels, load_runs, releases
-from report.summary import answer, summary, version_line
+from report.summary import answer, summary, task_results, version_line
 from report.techniques import DISTILLED, change_text, effects, is_beyond_error, technique_of
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +55,12 @@ def language() -> Run:
 def test_the_pages_say_what_the_results_say(path, made, marked):
     page, text = (ROOT / path).read_text(encoding="utf-8"), made(load_runs(ROOT / "artifacts"))
     assert page == (with_region(page, text, path) if marked else text), f"{path} is behind the results: make report"
+
+
+@pytest.mark.parametrize("run", releases(load_runs(ROOT / "artifacts"))[1:], ids=lambda run: run.task)
+def test_the_page_of_a_task_says_what_its_results_say(run):
+    page = (ROOT / "docs" / f"{run.task}.md").read_text(encoding="utf-8")
+    assert page == with_region(page, task_results(run), f"{run.task}.md"), "it is behind the results: make report"
 
 
 @pytest.mark.parametrize("run", releases(load_runs(ROOT / "artifacts"))[1:], ids=lambda run: run.task)

@@ -115,14 +115,13 @@ def test_a_word_less_than_certain_waits_until_it_has_settled():
     assert newest[0.7] > newest[0.85]
 
 
-def test_other_words_are_followed_but_for_the_newest_frames():
-    decoder = FrameDecoder(hearing({100: (0.0, 0.8)}))
-    read(decoder, 103)  # two frames after it: it may yet become one of ours
-    assert decoder.other_word_frames_ago == math.inf
-    read(decoder, 125)
-    assert 20 <= decoder.other_word_frames_ago <= 26
+def test_other_words_are_counted_but_for_the_newest_frames():
+    said = {100: (0.0, 0.8), 101: (0.0, 0.8), 110: (0.0, 0.8), 120: (0.0, 0.4)}
+    decoder = FrameDecoder(hearing(said))
+    for until, expected in ((103, 0), (107, 1), (125, 2)):  # two frames after it, the first may yet become one of ours
+        decoder.reset()
+        read(decoder, until)
+        assert decoder.other_words(math.inf) == expected
+    assert decoder.other_words(18) == 1  # the second alone
     decoder.reset()
-    assert decoder.other_word_frames_ago == math.inf
-    doubtful = FrameDecoder(hearing({100: (0.0, 0.4)}))
-    read(doubtful, 125)
-    assert doubtful.other_word_frames_ago == math.inf
+    assert decoder.other_words(math.inf) == 0

@@ -11,14 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from infer_command import infer
 from script_process import ROOT, run_script
 from tiny_corpus import chord
+from tone_model import RATE, crowd, silence, write_tone_model
+from tone_model import chord as tones
 
 from dwindle.export.measure import parameters
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.tasks.speech.words import STUDENT
 
 PAGE = (ROOT / "docs" / "your_own_words.md").read_text(encoding="utf-8")
+ENROL_PAGE = (ROOT / "docs" / "enrol.md").read_text(encoding="utf-8")
+C_PAGE = (ROOT / "docs" / "microcontroller.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 FEWER = {
     "--steps 4": "--steps 1 --qat_epochs 1 --rounds 10",
@@ -98,3 +103,44 @@ def test_who_follows_the_page_has_a_recogniser_of_new_recordings(tmp_path, monke
     assert [text.split()[:1] for text in streamed] == [["left"]] * len(streamed), streamed
     (folder,) = [text for command, text in said.items() if command.endswith("my_words/left")]
     assert sum(":  left   " in line for line in folder.splitlines()) >= 24  # of 30
+
+
+def test_who_follows_the_page_on_new_words_hears_them_and_forgets_them(tmp_path, monkeypatch):
+    """With a model that hears tones: another model is all that differs."""
+    monkeypatch.chdir(tmp_path)
+    write_tone_model(tmp_path / "tones.onnx", crowd=crowd())
+    for name, chosen, count in (("my_recordings", (1, 3, 5, 8), 5), ("other_recordings", (1, 3, 5, 9), 1)):
+        (tmp_path / name).mkdir()
+        for take in range(count):
+            sound = np.concatenate([silence(0.2), tones(*chosen, duration_s=0.3 + 0.03 * take), silence(0.2)])
+            soundfile.write(tmp_path / name / f"{take}.wav", sound, RATE)
+    new = np.concatenate([silence(0.3), tones(1, 3, 5, 8, amplitude=0.7), silence(0.3)])
+    soundfile.write(tmp_path / "new_recording.wav", new, RATE)
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", ENROL_PAGE, re.DOTALL) for line in block.splitlines()]
+    said = {}
+    for command in commands:
+        program, script, *arguments = shlex.split(command)
+        assert (program, script) == ("python", "infer.py")
+        done = infer("--model", "tones.onnx", "--vad", "energy", *arguments)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        said[command] = done.stdout
+    heard = [text for command, text in said.items() if command.endswith("new_recording.wav")]
+    assert len(heard) == 4
+    assert all("marvin" in text for text in heard)
+    assert json.loads(said["python infer.py --json new_recording.wav"])["text"] == "marvin"
+    assert (tmp_path / "tones.words.json").is_file()
+    assert not (tmp_path / "mine.json").exists()
+
+
+def test_who_follows_the_page_on_microcontrollers_hears_seven(tmp_path):
+    (commands,) = re.findall(r"```sh\n(.*?)```", C_PAGE, re.DOTALL)
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(
+        ["sh", "-e", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split()[0] == "7"

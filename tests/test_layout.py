@@ -30,8 +30,9 @@ MAY_USE = {  # a room of dwindle: the others that it may import; "ground" are th
 LAZY = {"dwindle": {"dwindle.infer.model_file"}}  # dwindle.load imports what it loads when it is called
 PACKAGE_OF = {"webrtcvad": "webrtcvad-wheels", "PIL": "pillow"}  # where the module's name is not the package's
 RUNTIME_MODULES = {"numpy", "onnxruntime", "soundfile", "sounddevice", "webrtcvad", "tqdm", "PIL", "tokenizers"}
-RUNTIME_MODULES |= {"aiohttp"}  # of --serve alone
-OPTIONAL = {"aiohttp"}  # imported where it is asked for, missed in one line
+OPTIONAL = {"aiohttp", "pyarrow", "ray"}  # imported where they are asked for, missed in one line
+RUNTIME_MODULES |= OPTIONAL
+OF_AN_EXTRA = (".serve", ".service", ".archive", ".parts", ".shards")  # modules that import them
 
 
 def source_files() -> list[Path]:
@@ -122,8 +123,8 @@ def test_no_stage_names_a_task():
 def test_infer_needs_only_the_runtime_requirements():
     lines = (ROOT / "requirements-runtime.txt").read_text(encoding="utf-8").splitlines()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    lines += extras["serve"]  # what --serve asks for when it is given
-    required = {re.split(r"[<>=~]", line)[0].strip() for line in lines if line and not line.startswith("#")}
+    lines += extras["serve"] + extras["archive"]  # what --serve and --archive ask for when they are given
+    required = {re.split(r"[<>=~[]", line)[0].strip() for line in lines if line and not line.startswith("#")}
     seen, todo, outside = set(), ["infer", *SENSES.values()], set()
     while todo:
         name = todo.pop()
@@ -143,7 +144,7 @@ def test_infer_needs_only_the_runtime_requirements():
 
 def test_no_torch_is_loaded_by_infer_and_what_it_ships_with():
     runtime = [module_name(path) for path in (ROOT / "dwindle/infer").rglob("*.py")]
-    runtime = [name for name in runtime if not name.endswith((".serve", ".service"))]  # which need an extra
+    runtime = [name for name in runtime if not name.endswith(OF_AN_EXTRA)]
     names = ["infer", *sorted(TORCH_FREE_GROUND), *runtime]
     check = (
         f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"

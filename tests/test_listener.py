@@ -118,9 +118,9 @@ def test_a_word_amid_noise_must_be_surer_than_one_in_a_quiet_room(tmp_path):
 
 
 def amid_words(digits: str) -> np.ndarray:
-    """Digits between sounds that are other words, of half a second each, soon after one another."""
+    """Digits, each after two sounds that are other words, of a quarter of a second, soon after one another."""
     rng = np.random.default_rng(0)
-    other = np.concatenate([0.1 * rng.standard_normal(4_000), silence(0.1)]).astype(np.float32)
+    other = np.tile(np.concatenate([0.1 * rng.standard_normal(2_000), silence(0.1)]).astype(np.float32), 2)
     parts = [np.concatenate([other, tone(int(digit)), silence(0.1)]) for digit in digits]
     return np.concatenate([silence(0.5), *parts, other, silence(4)])
 
@@ -133,6 +133,14 @@ def test_a_word_amid_speech_must_be_surer_than_one_alone(tmp_path):
     assert heard(careful, amid_words("4")[: -8_000 * 4]) == []  # nor where the recording ends
     as_told = Recogniser(careful.path, threshold=0.5)
     assert as_text([event.digit for event in heard(as_told, amid_words("4"))]) == "4"
+
+
+def test_one_sound_beside_a_word_is_no_speech(tmp_path):
+    """A breath before a digit is not talking."""
+    careful = Recogniser(write_tone_model(tmp_path / "careful.onnx", lone_threshold="0.5", speech_threshold="1.0"))
+    breath = 0.1 * np.random.default_rng(0).standard_normal(2_000).astype(np.float32)
+    sound = np.concatenate([silence(0.5), breath, silence(0.1), tone(4), silence(4)])
+    assert as_text([event.digit for event in heard(careful, sound)]) == "4"
 
 
 def test_digits_one_after_the_other_are_digits_amid_speech_too(tmp_path):

@@ -178,7 +178,7 @@ def test_channels_that_carry_nothing_are_the_ones_that_go():
     narrow = SpeechNet(classes=4, channels=8, stem_channels=8, blocks=2)
     cut = without_channels(wide, narrow, {"audio": torch.zeros(1, 8000)}).eval()
     audio = torch.randn(2, 8000)
-    for ours, theirs in zip(cut(audio), wide(audio), strict=True):
+    for ours, theirs in zip(cut(audio)[:2], wide(audio)[:2], strict=True):  # the embedding is what became narrower
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
     assert parameters(cut) < parameters(wide)
 

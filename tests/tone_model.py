@@ -1,8 +1,10 @@
 """A real, tiny ONNX model for tests: it hears pure tones as digits, and says `reject` to any other sound.
 
-Digit d is a tone of 400 + 300 d Hz. The arithmetic is exact, so tests know what each sound must give.
+Digit d is a tone of 400 + 300 d Hz. The arithmetic is exact, so tests know what each sound must give. Several tones at
+once are a word that it does not know, and whose embedding says how much of each tone there is.
 """
 
+import base64
 import json
 from pathlib import Path
 
@@ -22,6 +24,7 @@ METADATA = {
     "peak_before_end_ms": "150",
     "task": "tones",
 }
+CROWD_MEAN = 0.1  # of each tone's share
 SILENCE = 0.01  # energy of a frame that counts as nothing
 
 
@@ -41,6 +44,18 @@ def spoken(text: str, gap_s: float = 0.2) -> np.ndarray:
     for digit in text:
         parts += [tone(int(digit)), silence(gap_s)]
     return np.concatenate(parts)
+
+
+def chord(*digits: int, duration_s: float = 0.4, amplitude: float = 0.5, rate: int = RATE) -> np.ndarray:
+    """The tones of several digits at once."""
+    return sum(tone(digit, duration_s, amplitude / len(digits), rate) for digit in digits)
+
+
+def crowd() -> str:
+    """The metadata of a model whose embeddings scatter alike along every tone."""
+    triangle = np.eye(len(DIGITS))[np.tril_indices(len(DIGITS))]
+    arrays = {"mean": np.full(len(DIGITS), CROWD_MEAN), "axes": triangle}
+    return json.dumps({key: base64.b64encode(one.astype("<f2").tobytes()).decode() for key, one in arrays.items()})
 
 
 def write_tone_model(path: Path, labels: list[str] | None = None, outputs: int = 11, **metadata: str | None) -> Path:
@@ -82,6 +97,7 @@ def write_tone_model(path: Path, labels: list[str] | None = None, outputs: int =
         helper.make_node("Transpose", ["by_class"], ["frames"], perm=[0, 2, 1]),
         helper.make_node("Slice", ["frames", "begin", "end", "class_axis"], ["heard"]),
         helper.make_node("ReduceMax", ["heard", "time_axis"], ["logits"], keepdims=0),
+        helper.make_node("ReduceMax", ["purity", "class_axis"], ["embedding"], keepdims=0),
     ]
     graph = helper.make_graph(
         nodes,
@@ -90,6 +106,7 @@ def write_tone_model(path: Path, labels: list[str] | None = None, outputs: int =
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", outputs]),
             helper.make_tensor_value_info("frames", TensorProto.FLOAT, ["batch", "time", 12]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 10]),
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )

@@ -53,7 +53,8 @@ function madeCertain(waiting: Word[], nowS: number): Word[] {
 class FrameDecoder {
   readonly lookAheadFrames: number;
   readonly oldestFrames: number;
-  otherWordFramesAgo = Infinity; // when the newest word was said that is none of ours
+  private otherWordsAgo: number[] = []; // how many frames ago words began that are none of ours
+  private inOtherWord = false;
   private readonly words: number[];
   private readonly rejects: number[];
   private readonly samplesBefore: number;
@@ -72,7 +73,8 @@ class FrameDecoder {
 
   reset(): void {
     this.active = this.uncertain = null;
-    this.otherWordFramesAgo = Infinity;
+    this.otherWordsAgo = [];
+    this.inOtherWord = false;
   }
 
   /** The words in the newest sound, after one more hop, with so many frames not decoded yet. */
@@ -96,10 +98,18 @@ class FrameDecoder {
     return hits;
   }
 
+  /** How many words that are none of ours began in so many of the newest frames. */
+  otherWords(frames: number): number {
+    return this.otherWordsAgo.filter((ago) => ago <= frames).length;
+  }
+
   private followOtherWords(frames: Float32Array[]): void {
-    const settled = frames.slice(0, -RULES.fewestLookAheadFrames);
-    const newest = settled.findLastIndex((frame) => this.rejects.some((index) => frame[index] >= RULES.otherWord));
-    this.otherWordFramesAgo = newest < 0 ? this.otherWordFramesAgo + RULES.hopFrames : frames.length - 1 - newest;
+    const until = frames.length - RULES.fewestLookAheadFrames;
+    const added = frames.slice(Math.max(0, until - Math.ceil(RULES.hopFrames)), until);
+    const isOther = added.some((frame) => this.rejects.some((index) => frame[index] >= RULES.otherWord));
+    this.otherWordsAgo = this.otherWordsAgo.filter((ago) => ago < RULES.rememberedFrames).map((ago) => ago + RULES.hopFrames);
+    if (isOther && !this.inOtherWord) this.otherWordsAgo.push(RULES.fewestLookAheadFrames);
+    this.inOtherWord = isOther;
   }
 
   private async confirmed(window: Float32Array, frames: Float32Array[], word: number, framesAgo: number, needed: number): Promise<Hit[]> {
@@ -206,7 +216,7 @@ export class Listener {
   }
 
   private get isAmidSpeech(): boolean {
-    return this.decoder.otherWordFramesAgo * this.frame <= RULES.amidSpeechS * this.rate;
+    return this.decoder.otherWords((RULES.amidSpeechS * this.rate) / this.frame) >= RULES.amidWords;
   }
 
   private word(hit: Hit, started: number): Word {

@@ -7,6 +7,7 @@ python infer.py --stream file.wav                    a file down the live path, 
 python infer.py --isolated --evaluate manifest.csv   how good the answers are
 python infer.py --enrol marvin folder/               adds a word: five recordings of it are enough
 python infer.py --serve                              for programs and browsers on this computer: HTTP and WebSocket
+python infer.py --archive URI --output URI           more than one machine hears, on a Ray cluster
 """
 
 import argparse
@@ -34,6 +35,7 @@ from dwindle.infer.speech.sources import Player, pcm_blocks, pcm_rate
 from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
 from dwindle.infer.speech.workers import answers
 
+BATCH_FILES = 256
 HOST, PORT = "127.0.0.1", 8_000  # where it serves when it is not told
 
 
@@ -53,6 +55,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("--unlike", type=nonempty, metavar="FOLDER", help="with --enrol: what it must not be taken for")
     adding.add_argument("--forget", type=nonempty, metavar="WORD", help="take an added word out again")
     adding.add_argument("--words", type=pathname, metavar="FILE", help="of added words (default: beside the model)")
+    ways.add_argument("--archive", type=nonempty, metavar="URI", help="a folder or store: sound files, .tar, .parquet")
+    archives = parser.add_argument_group("archives")
+    archives.add_argument("--output", type=nonempty, metavar="URI", help="folder for the answers; the same goes on")
+    archives.add_argument("--parquet", action="store_true", help="answers as Parquet instead of JSON lines")
+    archives.add_argument(
+        "--batch_files", type=positive_int, help=f"that a worker takes and answers at once (default {BATCH_FILES})"
+    )
     serving = parser.add_argument_group("serving")
     serving.add_argument("--host", type=nonempty, help="address to listen on (default 127.0.0.1: this computer alone)")
     serving.add_argument("--port", type=port_number, help="default 8000; 0 chooses a free one")
@@ -73,7 +82,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     deciding.add_argument("--vad", choices=KINDS, default="webrtc", help="voice detector (default webrtc)")
     running = parser.add_argument_group("running")
-    running.add_argument("--workers", type=positive_int, default=1, help="processes that share the files (default 1)")
+    running.add_argument(
+        "--workers", type=positive_int, help="processes that share the files (default 1; --archive: one for each core)"
+    )
 
 
 def open_model(path: str | Path, threads: int = 1) -> FileListener:
@@ -98,25 +109,34 @@ def run(arguments: argparse.Namespace) -> int:
             words=arguments.words,
             only_words=arguments.expect is not None,
         )
+        if arguments.archive:
+            return archive(settings, arguments)
+        workers = arguments.workers or 1
         if arguments.evaluate:
-            return evaluate(settings, arguments.evaluate, arguments.workers, arguments.json)
+            return evaluate(settings, arguments.evaluate, workers, arguments.json)
         if arguments.serve:
             return serve(settings, arguments.host or HOST, PORT if arguments.port is None else arguments.port)
         if is_live(arguments):
             return hear_live(settings, arguments)
-        return recognise(settings, arguments.inputs, arguments.workers, arguments.json)
+        return recognise(settings, arguments.inputs, workers, arguments.json)
 
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse flags that make no sense together."""
     ways = (arguments.mic, arguments.stream, arguments.evaluate, arguments.list_devices, arguments.serve)
+    ways += (arguments.archive,)
     check_words(arguments, any(ways))
     if sum(map(bool, [*ways, arguments.inputs, arguments.forget])) != 1:
         raise UsageError(
-            "name sound files or give one of --mic, --stream, --evaluate, --list_devices, --serve: one thing at a time"
+            "name sound files or give one of --mic, --stream, --evaluate, --list_devices, --serve, --archive: "
+            "one thing at a time"
         )
     if not arguments.serve and (arguments.host or arguments.port is not None):
         raise UsageError("--host and --port go with --serve")
+    if bool(arguments.archive) != bool(arguments.output):
+        raise UsageError("--archive URI and --output URI go together")
+    if not arguments.archive and (arguments.parquet or arguments.batch_files):
+        raise UsageError("--parquet and --batch_files go with --archive")
     if "-" in arguments.inputs and len(arguments.inputs) > 1:
         raise UsageError("- stands alone")
     if arguments.device and not arguments.mic:
@@ -129,7 +149,7 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError("--realtime goes with --stream")
     if arguments.isolated and is_live(arguments):
         raise UsageError("--isolated is for files: live sound has no clips")
-    if arguments.workers > 1 and (is_live(arguments) or arguments.serve):
+    if (arguments.workers or 1) > 1 and (is_live(arguments) or arguments.serve):
         raise UsageError("--workers is for files: live sound is one stream")
 
 
@@ -244,6 +264,25 @@ def serve(settings: Settings, host: str, port: int) -> int:
     from dwindle.infer.speech.service import SpeechService
 
     return serve_all([SpeechService(settings)], host, port)
+
+
+def archive(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Imported only here: whoever hears a few files needs no cluster. A file that cannot be heard is not fatal."""
+    imported("ray", "pip install 'ray[data]>=2.60,<2.61'")
+    from dwindle.infer.speech.archive import Job, hear_archive
+    from dwindle.infer.speech.parts import FAILED
+
+    batch = arguments.batch_files or BATCH_FILES
+    done = hear_archive(settings, Job(arguments.archive, arguments.output, arguments.parquet, batch, arguments.workers))
+    if arguments.json:
+        print(json.dumps(done))
+    else:
+        listed = f" (listed in {FAILED})" if done["files_failed"] else ""
+        print(
+            f"heard {done['files']:,} files, {done['files_before']:,} before; "
+            f"could not be heard: {done['files_failed']:,}{listed}"
+        )
+    return 0
 
 
 def list_devices() -> int:

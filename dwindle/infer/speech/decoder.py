@@ -19,6 +19,7 @@ RETRIED_FRAMES = 5  # after the first decoding, in which an uncertain word may b
 PROPOSED = 0.05  # probability from which a frame proposes a word
 RELEASED = 0.05  # below it a word is over, and may be said again
 OTHER_WORD = 0.5  # probability from which a frame belongs to a word that is none of ours
+REMEMBERED_FRAMES = 100  # for which such words are remembered
 PEAK_FRAMES = 5  # from the proposing one on, in which the word's probability has its maximum
 LEAST_POOLED_SHARE = 0.6  # of a frame's probability is kept whatever the pooled output: it takes "four two" for "fort"
 POOLED_BEFORE_S = 0.09  # before the median word's start: where the sound begins that the pooled output is computed on
@@ -53,7 +54,8 @@ class FrameDecoder:
         """Start a new recording, or go on after silence."""
         self._active: int | None = None  # the word being said, proposed already
         self._uncertain: tuple[int, float] | None = None  # a proposed word to decode again, and how many frames ago
-        self.other_word_frames_ago = math.inf  # when the newest word was said that is none of ours
+        self._other_words_ago: list[float] = []  # how many frames ago words began that are none of ours
+        self._in_other_word = False
 
     def decode(self, window: np.ndarray, new_frames: int, needed: float) -> list[Hit]:
         """The words in the newest sound, after one more hop, with so many frames not decoded yet.
@@ -76,13 +78,19 @@ class FrameDecoder:
                 hits += self._confirmed(window, frames, best, frames_ago, needed)
         return hits
 
+    def other_words(self, frames: float) -> int:
+        """How many words that are none of ours began in so many of the newest frames."""
+        return sum(ago <= frames for ago in self._other_words_ago)
+
     def _follow_other_words(self, frames: np.ndarray) -> None:
-        """The newest frames do not count: the beginning of a word of ours may be taken for another."""
-        settled = frames[: len(frames) - FEWEST_LOOK_AHEAD_FRAMES][:, self._rejects]
-        others = np.flatnonzero((settled >= OTHER_WORD).any(axis=1))
-        self.other_word_frames_ago += HOP_FRAMES
-        if len(others):
-            self.other_word_frames_ago = float(len(frames) - 1 - others[-1])
+        """The newest frames do not count yet: the beginning of a word of ours may be taken for another."""
+        until = len(frames) - FEWEST_LOOK_AHEAD_FRAMES
+        added = frames[max(0, until - math.ceil(HOP_FRAMES)) : until, self._rejects]
+        is_other = bool((added >= OTHER_WORD).any())
+        self._other_words_ago = [ago + HOP_FRAMES for ago in self._other_words_ago if ago < REMEMBERED_FRAMES]
+        if is_other and not self._in_other_word:
+            self._other_words_ago.append(float(FEWEST_LOOK_AHEAD_FRAMES))
+        self._in_other_word = is_other
 
     def _confirmed(
         self, window: np.ndarray, frames: np.ndarray, word: int, frames_ago: float, needed: float

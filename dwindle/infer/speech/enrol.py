@@ -16,7 +16,8 @@ from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.sound_file import read_audio, sound_files
 
 FEWEST_RECORDINGS = 3
-LEAST_SIMILARITY = 0.5  # chosen by bench/enrol.py: the crowd's similarities to a word scatter by 0.11
+LEAST_SIMILARITY = 0.7  # chosen by bench/enrol.py, for about one false accept in ten minutes of people reading
+LEAST_AMONG_ITS_OWN = 0.5  # of a recording to the others of its word: several people's are less alike than one's
 UNLIKE_MARGIN = 0.05  # above the sound most like the word among those that it must not be taken for
 UNLIKE_HOP_S = 0.096  # between the windows in which those are heard
 LONGEST_WORD_S = 5.0  # a recording of one word, with the silence around it
@@ -30,7 +31,7 @@ class Enrolment:
     word: str
     recordings: int  # none: the word was forgotten
     least_similarity: float
-    unsure: list[str]  # recordings that would not be taken for the word, if they were not among those it is made of
+    unsure: list[str]  # recordings that are not like the others
     file: str
     words: list[str]
 
@@ -66,10 +67,11 @@ def enrol(model: Path, words: Path | None, word: str, inputs: Sequence[str], unl
     if unlike:
         least = max(least, _closest(recogniser, prototype, unlike) + UNLIKE_MARGIN)
     alike = [float(own @ prototype_of(_others(directions, number))) for number, own in enumerate(directions)]
-    unsure = [str(path) for path, similarity in zip(paths, alike, strict=True) if similarity < least]
+    wanted = least if least > LEAST_SIMILARITY else LEAST_AMONG_ITS_OWN
+    unsure = [str(path) for path, similarity in zip(paths, alike, strict=True) if similarity < wanted]
     if 2 * len(unsure) > len(paths):
-        why = "what it must not be taken for" if least > LEAST_SIMILARITY else "one another"
-        raise UserError(f"{word}: most recordings are less like the others than {least:.2f}, for {why}: not enrolled")
+        cure = "record it more alike" if wanted < least else "it sounds too much like what it must not be taken for"
+        raise UserError(f"{word}: most recordings are less like the others than {wanted:.2f}: {cure}")
     enrolled = recogniser.enrolled.with_word(word, EnrolledWord(prototype, len(paths), round(least, 4)))
     file = words or words_beside(model)
     write_words(file, model, enrolled)

@@ -1,6 +1,7 @@
 """Answers for whole files: the words of continuous speech, or the one word that fills its file."""
 
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -64,6 +65,16 @@ class FileListener:
         latency_ms = round((time.perf_counter() - started) * 1000, 2)
         text = as_text([digit["digit"] for digit in digits])
         return {"file": path, "text": text, "digits": digits, "latency_ms": latency_ms}
+
+    def hear_bytes(self, name: str, content: bytes) -> dict[str, Any]:
+        """Likewise for a file that came from elsewhere; `name` is what its row calls it."""
+        with tempfile.NamedTemporaryFile(suffix=Path(name).suffix[:8]) as file:
+            file.write(content)
+            file.flush()
+            row = self.hear(file.name)
+        if "error" in row:
+            row["error"] = row["error"].replace(file.name, name)
+        return row | {"file": name}
 
     def _all_words(self, path: str) -> list[dict[str, Any]]:
         blocks, rate = native_blocks(path)

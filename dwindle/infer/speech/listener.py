@@ -16,7 +16,7 @@ from dwindle.infer.speech.word import Candidate, WordEvent
 
 HANGOVER_S = 0.1  # of silence after the last voiced frame that is decoded like speech
 PRE_ROLL_S = 0.4  # of sound before the first voiced frame that is decoded too: soft onsets
-AMID_SPEECH_S = 0.6  # so soon after another word, or before it, a digit is part of running speech: "to", "for"
+AMID_SPEECH_S, AMID_WORDS = 1.5, 2  # so many other words in so short a time: a digit among them is mostly "to" or "for"
 DRAWN_OUT_S = 0.4  # by which a word may outlast the median word: what still sounds then is noise
 
 
@@ -122,7 +122,7 @@ class RealTimeInference:
 
     @property
     def _is_amid_speech(self) -> bool:
-        return self._decoder.other_word_frames_ago * self._frame <= AMID_SPEECH_S * self._rate
+        return self._decoder.other_words(AMID_SPEECH_S * self._rate / self._frame) >= AMID_WORDS
 
     def _events(self, hit: Hit, needed: float, started: float) -> list[WordEvent]:
         word = self._candidate(hit)
@@ -136,7 +136,7 @@ class RealTimeInference:
         levels = stream_levels(self._window, self._rate)
         since = round((self.position_s - spotted.at_s) / STEP_S)
         heard = levels[: len(levels) - since] if since < len(levels) else levels
-        start, end, _ = word_extent(heard, int(heard.argmax()), 0)
+        start, end, _ = word_extent(levels, int(heard.argmax()), 0)
         origin_s = self.position_s - len(levels) * STEP_S
         compute_ms = (time.perf_counter() - started) * 1000
         times = max(0.0, origin_s + start * STEP_S), origin_s + end * STEP_S

@@ -6,13 +6,12 @@ ws://127.0.0.1:8000/listen?rate=16000   binary: 16-bit little-endian mono; text 
 
 import argparse
 import asyncio
+import io
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,17 +70,11 @@ class SpeechService:
         return web.json_response(row, status=400 if "error" in row else 200)
 
     def _row(self, name: str, body: bytes) -> dict[str, Any]:
-        with tempfile.NamedTemporaryFile(suffix=Path(name).suffix[:8]) as file:
-            file.write(body)
-            file.flush()
-            with suppress(soundfile.LibsndfileError, TypeError):  # of which the listener says more
-                if soundfile.info(file.name).duration > LONGEST_FILE_S:
-                    error = f"longer than {LONGEST_FILE_S / 60:g} minutes: send it as a stream, or cut it"
-                    return error_row(name, UserError(error))
-            row = self._files.hear(file.name)
-            if "error" in row:
-                row["error"] = row["error"].replace(file.name, name)
-            return row | {"file": name}
+        with suppress(soundfile.LibsndfileError, TypeError):  # of which the listener says more
+            if soundfile.info(io.BytesIO(body)).duration > LONGEST_FILE_S:
+                error = f"longer than {LONGEST_FILE_S / 60:g} minutes: send it as a stream, or cut it"
+                return error_row(name, UserError(error))
+        return self._files.hear_bytes(name, body)
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
         """Words of a stream, one JSON object each; at its end one with all of them."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dwindle.infer.speech.enrolled import Match
 
 SETTLED_RUNS = 3  # without a closer match, after which a word is certain: it is closest when it fills the window's end
+CLEARLY = 0.01  # closer is another run than the closest so far: a word that fills the window is as close in several
 RELEASED = 0.1  # below its least similarity a word is over, and may be said again
 
 
@@ -33,7 +34,7 @@ class Spotter:
         """A word that is certain after one more run."""
         if self._active and (match.word != self._active or match.similarity < match.least_similarity - RELEASED):
             self._active = None
-        closest = self._closest.similarity if self._closest else -1.0
+        closest = self._closest.similarity + CLEARLY if self._closest else -1.0
         if match.is_close and match.word != self._active and match.similarity > closest:
             self._closest, self._runs_since = Spotted(match.word, match.similarity, now_s), 0
             return None

@@ -33,7 +33,7 @@ RECORDED = ("fsdd", "speech_commands", "negatives")  # word by word
 CORPORA = (*RECORDED, RUNNING, "voices", KOKORO)
 NOISE_LEVELS_DB = (20, 10, 0)
 # who says digits says several; a cough that sounds like one is alone, and often amid other noise
-STRICTER = {"lone_threshold": 0.75, "noisy_threshold": 0.93}
+STRICTER = {"lone_threshold": 0.5, "noisy_threshold": 0.93, "speech_threshold": 0.9}
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
