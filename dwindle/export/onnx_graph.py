@@ -86,10 +86,11 @@ def name_copied_sizes(model: onnx.ModelProto) -> None:
         ):
             continue
         sizes = [kept_or_stored(name, axis, node.input[0]) for axis, name in enumerate(asked.input)]
-        if None not in sizes:
+        known_sizes = [size for size in sizes if size is not None]
+        if len(known_sizes) == len(sizes):
             node.input[1] = f"{node.output[0]}_sizes"
-            model.graph.initializer.append(numpy_helper.from_array(np.array(sizes, np.int64), node.input[1]))
-            for dimension, known in zip(outputs.get(node.output[0], ()), sizes, strict=False):
+            model.graph.initializer.append(numpy_helper.from_array(np.array(known_sizes, np.int64), node.input[1]))
+            for dimension, known in zip(outputs.get(node.output[0], ()), known_sizes, strict=False):
                 if known > 0:
                     dimension.dim_value = known
     remove_unread(model)
