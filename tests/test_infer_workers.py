@@ -45,7 +45,7 @@ def test_a_folder_gives_the_same_with_any_number_of_workers(place):
 def test_nobody_waits_for_workers_that_nobody_needs(place, tmp_path):
     """Ctrl-C, a reader that has seen enough, and a worker that something kills."""
     for number in range(16):
-        soundfile.write(tmp_path / f"{number}.wav", np.tile(spoken("173"), 60), 8_000)
+        soundfile.write(tmp_path / f"{number}.wav", np.tile(spoken("173"), 240), 8_000)
     line = [sys.executable, "-u", ROOT / "infer.py", *options(place), "--workers", "2", tmp_path]
 
     def start() -> subprocess.Popen:

@@ -260,7 +260,7 @@ def test_compare_shows_every_version_and_the_command_that_made_it(page):
     drawn = [row for row in rows if row.get("bytes") and "unseen_speakers" in row["scores"]]
     assert page.locator("#size-chart .mark").count() == len(drawn)
     assert page.locator("#latency-chart .mark").count() >= 3
-    for name in ("structured 30:", "pruned qat:"):
+    for name in ("pruned fp16:", "pruned static uint8:"):
         page.locator(f"#size-chart .mark[aria-label^='{name}']").press("Enter")
         row = next(row for row in rows if row["version"] == name.rstrip(":").replace(" ", "_"))
         first = page.locator("#chosen details").first

@@ -138,7 +138,7 @@ class SpokenWords(PlainTask):
         others = max(1, sum(clip.corpus == "other_words" for clip in clips))
         repeated = REPEATED | {"other_words": max(1, min(MOST_REPEATED, OTHER_WORDS_AN_EPOCH // others))}
         times = [repeated.get(clip.corpus, 1) if self.data.repeats else 1 for clip in clips]
-        words = {number for label, number in self.class_numbers.items() if label != REJECT}
+        words = [number for number in range(len(self.labels)) if self.data.repeats and number != self.reject_class]
         indices = balanced(np.repeat(np.arange(len(times)), times), self.targets, words)
         _ = self.strings  # whatever it has to synthesise, it does now
         return DataLoader(indices, batch_size=batch_size, shuffle=True, collate_fn=self._batch, drop_last=True)
