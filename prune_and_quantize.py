@@ -30,7 +30,7 @@ from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
 from dwindle.compress.quantize_embeddings import BITS, with_small_tables
 from dwindle.compress.quantize_groups import with_int4_weights
-from dwindle.compress.quantize_static import checked_calibration, quantized_static
+from dwindle.compress.quantize_static import checked_calibration, static_versions
 from dwindle.compress.quantize_weights import with_float16_weights, with_int8_weights
 from dwindle.compress.workshop import Workshop
 from dwindle.engine import onnx_engine
@@ -128,8 +128,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
         versions.insert(versions.index(cut) + 1, with_int8_weights(with_small_tables(cut, workshop), workshop))
     small = with_small_tables(pruned, workshop)
     quantised = [
-        quantized_static(small, workshop),
-        quantized_static(small, workshop, signed=True),
+        *static_versions(small, workshop),
         *rounded,
         with_int8_weights(small, workshop),
     ]

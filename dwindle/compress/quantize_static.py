@@ -29,6 +29,14 @@ JOINING = ("Add", "Relu")
 COMPUTED_IN_INT8 = ("Conv", "Gemm", "MatMul")
 
 
+def static_versions(parent: Version, workshop: Workshop) -> list[Version]:
+    """With unsigned and with signed activations; none of a network (an LSTM, for one) whose layers all stay float."""
+    if not worth_quantising(read_onnx(parent.onnx_path))[1]:
+        print(f"{parent.name}: no layer for static INT8")
+        return []
+    return [quantized_static(parent, workshop), quantized_static(parent, workshop, signed=True)]
+
+
 def quantized_static(parent: Version, workshop: Workshop, signed: bool = False) -> Version:
     """Post-training static quantisation of the parent's file; activations from -128 or from 0."""
     kind = "int8" if signed else "uint8"
