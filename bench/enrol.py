@@ -98,7 +98,7 @@ def measured(data_dir: Path, recogniser: Recogniser, minutes: float) -> dict[str
     """Every figure, for the half of the speakers that chose and the half that was kept for measuring."""
     if recogniser.crowd is None:
         raise UserError(f"{recogniser.path}: made before words could be enrolled: export it again")
-    clips = [heard_clip(recogniser, clip) for clip in test_clips(data_dir)]
+    clips = [heard_clip(recogniser, clip) for clip in clips_to_judge(data_dir)]
     reading = read_aloud(recogniser, data_dir, minutes)
     if not clips or not reading:
         raise UserError(f"{data_dir}: no other words by speakers kept for tests, or nobody reading, there")
@@ -120,7 +120,7 @@ def measured(data_dir: Path, recogniser: Recogniser, minutes: float) -> dict[str
     return report
 
 
-def test_clips(data_dir: Path) -> list[Clip]:
+def clips_to_judge(data_dir: Path) -> list[Clip]:
     """Words with several takes by one speaker, none of them in training; what is there twice once."""
     once: dict[str, Clip] = {}
     for clip in negatives(data_dir):

@@ -47,9 +47,7 @@ def foreign_voices(per_digit: int, seed: int) -> list[SpokenClip]:
     """So many of each digit in each language, and once each everyday word, read as its rules have it."""
     if "espeak-ng" not in installed_synthesisers():
         return []
-    said = list(_said(per_digit, seed))
-    clips = spoken_or_kept([utterance for _, utterance in said])
-    return [SpokenClip(word, clip.voice, clip.samples) for (word, _), clip in zip(said, clips, strict=True)]
+    return _spoken(list(_said(per_digit, seed)))
 
 
 def foreign_phrases(per_language: int, seed: int) -> list[SpokenClip]:
@@ -64,8 +62,7 @@ def foreign_phrases(per_language: int, seed: int) -> list[SpokenClip]:
             text = " ".join(spelled.split()[digit] for digit in digits)
             words = " ".join(DIGIT_WORDS[digit] for digit in digits)
             said.append((words, drawn_espeak(text, language, drawn_ending(rng), rng)))
-    clips = spoken_or_kept([utterance for _, utterance in said])
-    return [SpokenClip(words, clip.voice, clip.samples) for (words, _), clip in zip(said, clips, strict=True)]
+    return _spoken(said)
 
 
 def _said(per_digit: int, seed: int) -> Iterator[tuple[str, Utterance]]:
@@ -74,3 +71,9 @@ def _said(per_digit: int, seed: int) -> Iterator[tuple[str, Utterance]]:
         digits = zip(DIGIT_WORDS, spelled.split(), strict=True)
         for word, spelling in [*digits] * per_digit + [(word, word) for word in EVERYDAY_WORDS]:
             yield word, drawn_espeak(spelling, language, drawn_ending(rng), rng)
+
+
+def _spoken(said: list[tuple[str, Utterance]]) -> list[SpokenClip]:
+    """Each utterance as a clip of the English words that it stands for, however they were spelled."""
+    clips = spoken_or_kept([utterance for _, utterance in said])
+    return [SpokenClip(words, clip.voice, clip.samples) for (words, _), clip in zip(said, clips, strict=True)]
