@@ -122,8 +122,8 @@ def finished(process: subprocess.Popen) -> dict[str, int]:
     stdout, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, stderr
     assert "Traceback" not in stderr
-    (answer,) = [line for line in stdout.splitlines() if line.startswith("{")]  # Ray may tell there of lost workers
-    return json.loads(answer)
+    assert stdout.startswith("{"), (stdout, stderr)
+    return json.loads(stdout)
 
 
 def wait_until(condition: Callable[[], object], process: subprocess.Popen) -> None:

@@ -167,12 +167,13 @@ def _cluster() -> Iterator[int]:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # a start that fails has no class of its own
         raise UserError(f"no Ray cluster: {first_line(error)}") from error
-    try:
-        with signals_as_interruption(), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-            # Ray tells there of each worker that died; others do its work, and standard output is for answers
-            yield int(ray.cluster_resources().get("CPU", 1))
-    finally:
-        ray.shutdown()
+    # Ray prints of each worker that died, also while it ends; others do its work, and standard output is for answers
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        try:
+            with signals_as_interruption():
+                yield int(ray.cluster_resources().get("CPU", 1))
+        finally:
+            ray.shutdown()
 
 
 def _bar(work: Sequence[Work]) -> tqdm:
