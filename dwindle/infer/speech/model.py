@@ -1,6 +1,7 @@
 """The recogniser: an exported ONNX file and what its metadata says, checked once, then asked for answers."""
 
 import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,9 @@ class Recogniser:
         self._session = _checked_session(self.path, threads)
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.crowd = read_crowd(self.path, metadata)
-        self._outputs = ["logits", "frames", *(["embedding"] if self.crowd else [])]
-        self._heard: tuple[np.ndarray, list[np.ndarray]] | None = None  # what direction() was asked of last
+        self._only_asked = onnxruntime.RunOptions()
+        self._only_asked.only_execute_path_to_fetches = True  # frames need no pooling, and are asked for most
+        self._heard: tuple[np.ndarray, np.ndarray] | None = None  # what direction() was asked of last
         self.labels: list[str] = _labels(self.path, metadata)
         self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
         self.window_samples = int(_number(self.path, metadata, "window_samples", 1, 10 * self.sample_rate))
@@ -92,21 +94,21 @@ class Recogniser:
 
     def pooled(self, samples: np.ndarray) -> np.ndarray:
         """Probabilities (labels,) for these samples taken as one word, wherever in them it stands."""
-        return softmax(self._run(samples)[0][0][self._pooled_classes])
+        return softmax(self._run(samples, "logits")[0][0][self._pooled_classes])
 
     def frames(self, samples: np.ndarray, newest: int) -> np.ndarray:
         """Probabilities (newest, labels + blank) of the last frames; each spans `frame_samples` samples."""
         heard, self._heard = self._heard, None
-        outputs = heard[1] if heard and heard[0] is samples else self._run(samples)
-        return softmax(outputs[1][0][-newest:, self._frame_classes])
+        frames = heard[1] if heard and heard[0] is samples else self._run(samples, "frames")[0]
+        return softmax(frames[0][-newest:, self._frame_classes])
 
     def direction(self, samples: np.ndarray) -> np.ndarray:
         """Where these samples lie in the crowd of all that is said; the same samples' frames then cost nothing more."""
         if self.crowd is None:
             raise ModelError(f"{self.path}: made before words could be enrolled: export it again")
-        outputs = self._run(samples)
-        self._heard = samples, outputs
-        return self.crowd.direction(outputs[2][0])
+        frames, embedding = self._run(samples, "frames", "embedding")
+        self._heard = samples, frames
+        return self.crowd.direction(embedding[0])
 
     def directions(self, clip: np.ndarray) -> list[np.ndarray]:
         """Likewise of a clip of one word, heard as in a stream: several times about the word's end."""
@@ -122,18 +124,18 @@ class Recogniser:
             raise ModelError(f"{self.path}: made before words could be enrolled, which {path} holds: export it again")
         return read_words(path, self.path, len(self.crowd.mean))
 
-    def _run(self, samples: np.ndarray) -> list[np.ndarray]:
-        outputs = self._session.run(self._outputs, {"audio": samples[None, :]})
-        if not all(np.isfinite(output).all() for output in outputs):
+    def _run(self, samples: np.ndarray, *outputs: str) -> list[np.ndarray]:
+        answers = self._session.run(outputs, {"audio": samples[None, :]}, self._only_asked)
+        if not all(math.isfinite(answer.sum()) for answer in answers):
             raise ModelError(f"{self.path}: its outputs are not numbers (NaN or infinite): export it again")
-        return outputs
+        return answers
 
     def _checked_frame_samples(self, metadata: dict[str, str]) -> int:
         """The samples between two frames; trial runs check it and the shapes of the outputs.
 
         Files of the first release do not state it: there it is measured, by 27 trial runs.
         """
-        logits, frames, *_ = self._trial(self.window_samples)
+        logits, frames = self._trial(self.window_samples)
         if logits.shape != (1, len(self.labels)) or frames.ndim != 3 or frames.shape[2] != len(self.labels) + 1:
             raise ModelError(
                 f"{self.path}: {len(self.labels)} labels, but outputs of shape {logits.shape} and {frames.shape}: "
@@ -166,7 +168,7 @@ class Recogniser:
 
     def _trial(self, samples: int) -> list[np.ndarray]:
         try:
-            return self._run(np.zeros(samples, np.float32))
+            return self._run(np.zeros(samples, np.float32), "logits", "frames")
         except ModelError:
             raise
         except Exception as error:  # whatever a foreign graph makes the engine raise

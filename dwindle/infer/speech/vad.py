@@ -34,7 +34,8 @@ class Background:
 
     def follow(self, hop: np.ndarray) -> None:
         """Take in one more hop; a constant offset has no level."""
-        self._powers.append(float(np.var(hop)))
+        still = hop - hop.mean()
+        self._powers.append(float(still @ still) / len(hop))
 
     @property
     def is_loud(self) -> bool:
@@ -71,15 +72,19 @@ class VoiceActivityDetector:
             return [True] * len(frames)
         if self.kind == "energy":
             return [self._is_loud(frame) for frame in frames]
-        return [self._is_speech(frame) for frame in frames]
+        louder = (frames - self._offsets(frames)) * np.float32(WEBRTC_GAIN * 32_767)
+        pcm = np.minimum(np.maximum(louder, -32_768), 32_767).astype("<i2")
+        return [self._webrtc.is_speech(frame.tobytes(), self.sample_rate) for frame in pcm]
 
-    def _is_speech(self, frame: np.ndarray) -> bool:
-        mean = float(frame.mean())
-        if self._offset is None:
-            self._offset = mean
-        self._offset += (mean - self._offset) * FRAME_MS / 1000 / OFFSET_S
-        louder = np.clip((frame - self._offset) * (WEBRTC_GAIN * 32_767), -32_768, 32_767).astype("<i2")
-        return self._webrtc.is_speech(louder.tobytes(), self.sample_rate)
+    def _offsets(self, frames: np.ndarray) -> np.ndarray:
+        """What each frame is shifted by, (frames, 1): the mean of the stream, followed slowly."""
+        offsets = []
+        for mean in frames.mean(axis=1).tolist():
+            if self._offset is None:
+                self._offset = mean
+            self._offset += (mean - self._offset) * FRAME_MS / 1000 / OFFSET_S
+            offsets.append(self._offset)
+        return np.array(offsets, np.float32).reshape(-1, 1)
 
     def _is_loud(self, frame: np.ndarray) -> bool:
         """Clearly above a floor that falls at once and rises slowly."""
