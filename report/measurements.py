@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Measurements:
     other_curves: dict[str, dict[str, list[dict[str, Any]]]] | None = None  # the same of the others, by task
     distillation: dict[str, list[dict[str, Any]]] | None = None  # for each manner, the scores of every seed
     distillation_curves: dict[str, list[list[dict[str, Any]]]] | None = None
+    other_distillation: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)  # of other tasks
     held_out: dict[str, dict[str, Any]] | None = None  # each speaker's score by a model that never heard that voice
 
     @property
@@ -71,6 +72,7 @@ def load_measurements(artifacts_dir: Path, logs_dir: Path) -> Measurements:
         other_curves={task: runs for task, runs in other_curves.items() if runs},
         distillation=_json(ablation / "scores.json"),
         distillation_curves={manner: runs for manner, runs in ablation_curves.items() if any(runs)},
+        other_distillation={task: scores for task in OTHER_TASKS if (scores := _json(ablation / f"{task}.json"))},
         held_out=_json(logs_dir / "leave_one_speaker_out" / "scores.json"),
     )
 

@@ -30,15 +30,9 @@ THROUGH_THE_READER = ("inverted", "photographed", "drawn")
 def distillation(found: Measurements, runs: list[Run], all_effects: list[Effect]) -> str:
     """Students with and without a teacher at one budget, and students against their teachers."""
     parts = []
-    if found.distillation and set(found.distillation) >= {"alone", "distilled"}:
-        lines = [seeds_line(found.distillation, name) for name in SEEDS_SETS if name in found.distillation["alone"][0]]
-        count = len(found.distillation["alone"])
-        heads = ["set", "alone, %", "distilled, %", "gain, points (95% interval)"]
-        parts += [
-            f"Spoken digits, {count} seeds each at one budget, under the mean of {count} students of the same size "
-            "(`python bench/distillation_gain.py`):",
-            table(heads, lines, left_columns=1),
-        ]
+    for task, scores in {DEFAULT_TASK: found.distillation, **found.other_distillation}.items():
+        if scores and set(scores) >= {"alone", "distilled"}:
+            parts += seeds_table(task, scores)
     told = [
         f"{task_title(one.run.task)}, {times(one.times_smaller)} smaller: {one.cost}"
         for one in all_effects
@@ -48,6 +42,16 @@ def distillation(found: Measurements, runs: list[Run], all_effects: list[Effect]
         parts.append(f"A student against the larger teacher that it learnt from: {'; '.join(told)}.")
     parts += [pair for run in releases(runs) if (pair := alone_and_taught(run, runs))]
     return "\n\n".join(parts) or "Not measured yet."
+
+
+def seeds_table(task: str, scores: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """What a teacher is worth, over the seeds of bench/distillation_gain.py."""
+    measured = scores["alone"][0]
+    names = [name for name in SEEDS_SETS if name in measured] if task == DEFAULT_TASK else list(measured)
+    heads = ["set", "alone, %", "distilled, %", "gain, points (95% interval)"]
+    command = "python bench/distillation_gain.py" + (f" --task {task}" if task != DEFAULT_TASK else "")
+    said = f"{task_title(task).capitalize()}, {len(scores['alone'])} seeds each at one budget (`{command}`):"
+    return [said, table(heads, [seeds_line(scores, name) for name in names], left_columns=1)]
 
 
 def seeds_line(scores: dict[str, list[dict[str, Any]]], name: str) -> list[str]:
