@@ -26,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import soundfile
+from tqdm import tqdm
 
 from bench.kills import kill_stages
 from dwindle import errors
@@ -258,7 +259,7 @@ def walk(case: Callable[[int, int, str], str], count: int, seed: int) -> Counter
     outcomes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         pool = ProcessPoolExecutor(1, get_context("spawn"))
-        for first in range(0, count, CHUNK):
+        for first in tqdm(range(0, count, CHUNK), desc=case.__name__, unit_scale=CHUNK, unit="case"):
             numbers = range(first, min(count, first + CHUNK))
             try:
                 outcomes.update(pool.submit(some, case, numbers, seed, folder).result(LONGEST_S * len(numbers)))
