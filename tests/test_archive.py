@@ -1,5 +1,6 @@
 """Archives: a Ray cluster of two nodes, a store that speaks S3, workers and drivers that are killed."""
 
+import contextlib
 import io
 import json
 import os
@@ -136,8 +137,12 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen) -> No
 
 def workers() -> list[int]:
     """Of the pool: the processes that hear."""
-    lines = {path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()}
-    return [int(path.parent.name) for path, line in lines.items() if line.startswith(WORKER)]
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # of one that has just ended
+            if path.read_bytes().startswith(WORKER):
+                found.append(int(path.parent.name))
+    return found
 
 
 def as_answers(rows: list[dict]) -> dict[str, str | None]:
@@ -261,3 +266,15 @@ def test_a_missing_ray_is_one_line(place, tmp_path):
     ways = ("--archive", place / "calls", "--output", tmp_path / "out")
     code, said = infer_error(place, *ways, PYTHONPATH=str(tmp_path))
     assert (code, said) == (1, "ray cannot be imported (No module named 'ray'): pip install 'ray[data]>=2.60,<2.61'")
+
+
+@pytest.mark.slow(seconds=30)
+@pytest.mark.timeout(900)  # on a busy machine
+def test_a_whole_node_is_lost_and_the_others_hear_what_it_had(cluster, place, tmp_path):
+    output, third = tmp_path / "answers", cluster.add_node(**NODE)
+    process = started(cluster, place, "--archive", place / "calls", "--output", output, "--batch_files", 1)
+    wait_until(lambda: len(workers()) == 3 and list(output.glob("_parts/*.json")), process)
+    cluster.remove_node(third, allow_graceful=False)
+    assert process.poll() is None
+    finished(process)
+    assert as_answers(lines_of(output)) == expected(str(place / "calls"))
