@@ -37,7 +37,9 @@ KINDS = {
 
 def command_line() -> str:
     """How this program was called, without the folders of this machine: of an absolute path its last two names."""
-    return shlex.join(["python", Path(sys.argv[0]).name, *map(_without_folders, sys.argv[1:])])
+    module = getattr(sys.modules["__main__"], "__spec__", None)  # of `python -m bench.people`
+    script = ["-m", module.name.removesuffix(".__main__")] if module else [Path(sys.argv[0]).name]
+    return shlex.join(["python", *script, *map(_without_folders, sys.argv[1:])])
 
 
 def _without_folders(argument: str) -> str:

@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import random
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,8 @@ from hypothesis import strategies as st
 from dwindle.checkpoint import FIRST_FORMAT, Checkpoint, load_checkpoint, load_safely, save_tensors, sum_of
 from dwindle.errors import UserError
 from dwindle.files import sha256_of
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -231,3 +235,11 @@ def test_saving_over_an_old_checkpoint_leaves_it_when_the_new_one_fails(checkpoi
         checkpoint.save(saved)
     assert saved.read_bytes() == before
     assert os.listdir(saved.parent) == ["model.pt"]
+
+
+@pytest.mark.parametrize(("called", "said"), [(["-m", "tool"], "python -m tool"), (["tool.py"], "python tool.py")])
+def test_the_recorded_command_is_the_one_that_was_given(called, said, tmp_path):
+    (tmp_path / "tool.py").write_text("from dwindle.checkpoint import command_line\nprint(command_line())\n")
+    place = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    done = subprocess.run([sys.executable, *called, "--file", "/a/b/c"], capture_output=True, text=True, **place)
+    assert done.stdout == f"{said} --file b/c\n", done.stderr
