@@ -1,7 +1,8 @@
 """How many streams `infer.py --serve` carries on one core: each sends its sound as it is spoken, and asks for echoes.
 
-python -m bench.serve_load --streams 100 --seconds 30
+    python -m bench.serve_load --streams 100 --seconds 30
 
+Once somebody speaks in every stream all the time, which is the most that there can be, and once for half of the time.
 A ping is answered when all sound before it has been heard, so that its way back tells how far the server is behind.
 """
 
@@ -32,15 +33,17 @@ MODEL = ROOT / "artifacts" / "model_int8.onnx"
 RATE = 8_000
 CHUNK_S = 0.1
 PING_S = 1.0
+SPOKEN_SHARES = (1.0, 0.5)
 START_S = 60.0  # within which the server must be there
 
 
-def speech(seconds: float, seed: int) -> np.ndarray:
-    """Unbroken digits, samples/ in an order of its own, as 16-bit samples."""
+def speech(seconds: float, seed: int, spoken_share: float = 1.0) -> np.ndarray:
+    """Digits, samples/ in an order of its own, as 16-bit samples; in so much of the time somebody speaks."""
     paths = sorted((ROOT / "samples").glob("*.wav"))
     order = np.random.default_rng(seed).integers(len(paths), size=round(2 * seconds) + 2)
     sounds = [soundfile.read(path, dtype="int16")[0] for path in paths]
-    return np.concatenate([sounds[number] for number in order])[: round(seconds * RATE)]
+    parts = [(sounds[number], np.zeros(round(len(sounds[number]) * (1 / spoken_share - 1)), "<i2")) for number in order]
+    return np.concatenate([part for pair in parts for part in pair])[: round(seconds * RATE)]
 
 
 def words_of(sound: np.ndarray) -> list[str]:
@@ -108,9 +111,9 @@ async def all_streams(address: str, sounds: Sequence[np.ndarray]) -> list[tuple[
     )
 
 
-def measured(streams: int, seconds: float) -> dict[str, float | int | str]:
+def measured(streams: int, seconds: float, spoken_share: float) -> dict[str, float | int | str]:
     """One run of so many streams."""
-    sounds = [speech(seconds, seed) for seed in range(streams)]
+    sounds = [speech(seconds, seed, spoken_share) for seed in range(streams)]
     alone = [words_of(sound) for sound in sounds]
     with Server() as server:
         before_s, started = server.processor_s, time.perf_counter()
@@ -120,6 +123,7 @@ def measured(streams: int, seconds: float) -> dict[str, float | int | str]:
     return {
         "streams": streams,
         "seconds": seconds,
+        "spoken_share": spoken_share,
         "words": sum(map(len, alone)),
         "streams_that_differ": sum(words != expected for (words, _), expected in zip(answers, alone, strict=True)),
         "behind_median_ms": round(statistics.median(behind_ms), 1),
@@ -135,9 +139,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=positive_int, default=30, help="of sound in each")
     parser.add_argument("--output", type=pathname, default=ROOT / "logs" / "serve_load.json")
     arguments = parser.parse_args()
-    result = measured(arguments.streams, arguments.seconds)
-    write_json(arguments.output, result)
-    print(result)
+    results = [measured(arguments.streams, arguments.seconds, share) for share in SPOKEN_SHARES]
+    write_json(arguments.output, results)
+    for result in results:
+        print(result)
 
 
 if __name__ == "__main__":
