@@ -24,7 +24,7 @@ from torch import nn
 from tqdm import tqdm
 
 from dwindle.checkpoint import command_line, load_checkpoint
-from dwindle.cli import nonempty
+from dwindle.cli import nonempty, positive_int
 from dwindle.engine import Engine, executorch_engine, onnx_engine, state_of, torch_engine, with_empty_state
 from dwindle.errors import UserError, describe_os_error, imported, run, signals_as_interruption
 from dwindle.export.benchmark import memory_and_loading, time_engines
@@ -40,14 +40,13 @@ from dwindle.export.measure import file_size, multiply_adds, nonzeros, parameter
 from dwindle.export.onnx_file import check_onnx, read_onnx, write_onnx
 from dwindle.export.onnx_graph import zero_weights
 from dwindle.export.provenance import chosen_checkpoint, files_of_another, matching_quantised
-from dwindle.export.verify import agreement, check_float, check_quantised
+from dwindle.export.verify import TRIALS, agreement, check_float, check_quantised
 from dwindle.files import make_writable, scratch_folder, sha256_of, write_json
 from dwindle.machine import processor, usable_cores
 from dwindle.results import load_or_begin, record
 from dwindle.stage import StageParser
 from dwindle.task import Task, open_task
 
-TRIALS = 1_000  # real inputs, and as many random ones
 VERSIONS = {"model_ts.pt": "torchscript", "model.onnx": "onnx", "model_int8.onnx": "onnx_int8"}
 
 
@@ -66,7 +65,7 @@ def main() -> None:
     origin = {"task": task.name, "parent_sha256": sha256_of(checkpoint_path)}
     # beside the files that it will replace, so that moving them there cannot fail halfway
     with signals_as_interruption(), scratch_folder(ready(folder), ".export-") as scratch:
-        export = Export(task, model, scratch, origin, checkpoint.corpora)
+        export = Export(task, model, scratch, origin, checkpoint.corpora, arguments.trials)
         export.torchscript()
         export.onnx()
         if quantised:
@@ -106,12 +105,14 @@ def main() -> None:
 class Export:
     """Writes one file after the other into a folder, each checked before the next begins."""
 
-    def __init__(self, task: Task, model: nn.Module, folder: Path, origin: dict[str, str], corpora: list[str]) -> None:
+    def __init__(
+        self, task: Task, model: nn.Module, folder: Path, origin: dict[str, str], corpora: list[str], trials: int
+    ) -> None:
         self.task, self.folder, self.origin, self.corpora = task, folder, origin, corpora
         self.model = task.exported(model).eval()
         self.state = state_of(self.model)
         self.example = with_empty_state(task.example_inputs(), self.state)
-        self.trials = task.trial_inputs(TRIALS)
+        self.trials = task.trial_inputs(trials)
         self.eager = torch_engine(self.model, task.inputs, task.outputs)
         self.metadata = task.metadata(self.eager, corpora) | origin
         self.files: dict[str, dict[str, Any]] = {}
@@ -255,6 +256,9 @@ def parse_arguments() -> argparse.Namespace:
     how = parser.add_argument_group("where, and what to tell")
     how.add_argument("--output_dir", type=nonempty, help="default: artifacts, or artifacts/TASK for other tasks")
     how.add_argument("--benchmark", action="store_true", help="latency, load time and memory of every file")
+    how.add_argument(
+        "--trials", type=positive_int, default=TRIALS, help="real inputs, and as many random ones, to compare on (1000)"
+    )
     how.add_argument("--json", action="store_true", help="print export_results.json instead of tables")
     return parser.parse()
 

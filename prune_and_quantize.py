@@ -16,6 +16,7 @@ import contextlib
 import copy
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -23,7 +24,7 @@ from torch import nn
 
 from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
 from dwindle.cli import nonempty, partial_share, positive_float, positive_int, share, whole_number
-from dwindle.compress.compare import Measured, Version, chosen, largest_loss, measured, table
+from dwindle.compress.compare import Measured, Version, chosen, largest_loss, measured, same_answers, table
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
 from dwindle.compress.prune_channels import narrowed, prune_channels
 from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
@@ -38,6 +39,7 @@ from dwindle.errors import UserError, run
 from dwindle.export.measure import file_size
 from dwindle.export.onnx_file import read_onnx, write_onnx
 from dwindle.export.provenance import made_before
+from dwindle.export.verify import TRIALS
 from dwindle.files import make_writable, sha256_of
 from dwindle.results import load_or_begin, record
 from dwindle.stage import StageParser, add_beginnings
@@ -57,7 +59,7 @@ def main() -> None:
 
 
 def shrink(arguments: argparse.Namespace) -> list[dict]:
-    """The whole stage; returns the rows that it recorded. Only the main process has any, and tells or writes things."""
+    """The whole stage; returns the rows that it recorded, of which only the main process has any."""
     accelerator = start_accelerator(arguments.device, arguments.batch_size)
     folder = Path(arguments.output_dir)
     student_path = Path(arguments.student or folder / "student.pt")
@@ -94,7 +96,7 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
             role="student",
             stage=version.stage,
             arguments=build_arguments,
-            weights=version.network.state_dict(),
+            weights=version.in_pytorch.state_dict(),
             seed=student.seed,
             metrics={"note": version.note},
             corpora=corpora,
@@ -154,7 +156,8 @@ def report(
     """Measure all, choose what ships, and write it down."""
     by_name = {one.name: one for one in measured(versions, task, arguments.rounds)}
     float_parent = by_name[parent.name]
-    best, reason = chosen([by_name[version.name] for version in quantised], float_parent, task.budget)
+    agrees = partial(same_answers, parent=parent, task=task, trials=arguments.trials)
+    best, reason = chosen([by_name[version.name] for version in quantised], float_parent, task.budget, agrees)
     ship(best, task, folder)
     shipped, size = folder / "quantized.onnx", file_size(folder / "quantized.onnx")
     rows = []
@@ -257,9 +260,7 @@ def parse_arguments() -> argparse.Namespace:
         help="default: teacher.pt beside the student where it taught it, else the student",
     )
     how = parser.add_argument_group("how to shrink it")
-    how.add_argument(
-        "--target_sparsity", type=partial_share, default=0.4, metavar="SHARE", help="weights to zero (0.4)"
-    )
+    how.add_argument("--target_sparsity", type=partial_share, default=0.4, metavar="SHARE", help="of zeros (0.4)")
     how.add_argument("--steps", type=positive_int, default=8, help="pruning steps, each followed by fine-tuning")
     how.add_argument("--epochs_per_step", type=positive_int, default=2)
     how.add_argument(
@@ -284,6 +285,7 @@ def parse_arguments() -> argparse.Namespace:
     add_beginnings(where)
     where.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="for fine-tuning")
     where.add_argument("--rounds", type=positive_int, default=200, help="of timing, all versions in turns")
+    where.add_argument("--trials", type=positive_int, default=TRIALS, help="inputs of each kind to compare on (1000)")
     where.add_argument("--json", action="store_true", help="the rows as JSON on stdout, all else on stderr")
     arguments = parser.parse()
     each, last = arguments.epochs_per_step, arguments.last_epochs or arguments.epochs_per_step

@@ -21,6 +21,10 @@ BUDGET = Budget(bytes={"model_int8.onnx": 128_000})
 PARENT = version("pruned", 950, size=340_000)
 
 
+def always(one: Version) -> float:
+    return 1.0
+
+
 @pytest.mark.parametrize(
     ("candidates", "best"),
     [
@@ -33,20 +37,38 @@ PARENT = version("pruned", 950, size=340_000)
     ],
 )
 def test_the_choice_follows_its_bounds(candidates, best):
-    found, reason = chosen(candidates, PARENT, BUDGET)
+    found, reason = chosen(candidates, PARENT, BUDGET, always)
     assert found.name == best
     assert reason.startswith(f"{best}: validation")
 
 
 def test_the_reason_names_what_was_passed_over_and_what_is_missed():
-    _, reason = chosen([version("a", 949), version("slow", 960, time_ms=1.5)], PARENT, BUDGET)
+    _, reason = chosen([version("a", 949), version("slow", 960, time_ms=1.5)], PARENT, BUDGET, always)
     assert "passed over: slow 1.50 times as slow as float" in reason
-    _, reason = chosen([version("worst", 900, size=200_000)], PARENT, BUDGET)
+    _, reason = chosen([version("worst", 900, size=200_000)], PARENT, BUDGET, always)
     assert "misses: 5.00 points behind pruned, 200,000 bytes" in reason
 
 
+def test_what_answers_unlike_its_parent_is_passed_over_and_only_the_best_are_asked():
+    """A regression: stage 2 chose a file that training with rounding had led elsewhere, and stage 3 refused it."""
+    shares, asked = {"trained_on": 0.945, "near": 0.996, "smaller": 1.0}, []
+
+    def agrees(one: Version) -> float:
+        asked.append(one.name)
+        return shares[one.name]
+
+    candidates = [version("smaller", 948), version("near", 949), version("trained_on", 960)]
+    found, reason = chosen(candidates, PARENT, BUDGET, agrees)
+    assert (found.name, asked) == ("near", ["trained_on", "near"])
+    assert "passed over: trained_on pruned's answer on only 94.5% of the trials" in reason
+    shares |= {"near": 0.99, "smaller": 0.99}
+    found, reason = chosen(candidates, PARENT, BUDGET, agrees)
+    assert found.name == "trained_on"
+    assert "misses: pruned's answer on only 94.5% of the trials; passed over: near pruned's answer on" in reason
+
+
 def test_test_sets_have_no_say():
-    found, _ = chosen([version("a", 950, test=0), version("b", 949, test=100)], PARENT, BUDGET)
+    found, _ = chosen([version("a", 950, test=0), version("b", 949, test=100)], PARENT, BUDGET, always)
     assert found.name == "a"
     assert largest_loss(found, PARENT) == ("90.00 points", "fsdd_test")
 

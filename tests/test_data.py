@@ -182,12 +182,6 @@ def test_check_of_a_damaged_sst2(tmp_path):
         check("sst2", tmp_path)
 
 
-@pytest.mark.slow
-def test_the_corpora_pass(data_dir, capsys):
-    assert data_commands.main(["check", "fsdd", "speech_commands", "mnist", "sst2", "--data_dir", str(data_dir)]) == 0
-    assert "WRONG" not in capsys.readouterr().out
-
-
 def test_the_command_that_fetches_can_be_pasted(tmp_path):
     assert data.fetch_command("fsdd", tmp_path / "my data").endswith(f"fetch fsdd --data_dir '{tmp_path}/my data'")
 

@@ -26,7 +26,8 @@ ENROL_PAGE = (ROOT / "docs" / "enrol.md").read_text(encoding="utf-8")
 C_PAGE = (ROOT / "docs" / "microcontroller.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 FEWER = {
-    "--steps 4": "--steps 1 --qat_epochs 1 --rounds 10",
+    "--steps 4": "--steps 1 --qat_epochs 1 --rounds 10 --trials 100",
+    "export_models.py": "export_models.py --trials 100",
 }  # all that differs
 PITCHES = {"anna": 0.9, "ben": 0.95, "cleo": 1.0, "dan": 1.05, "eva": 1.1}
 WORDS = ("left", "right", "stop", "_reject_")

@@ -174,11 +174,11 @@ def test_all_stages(little_mnist, tmp_path, monkeypatch):
     common = ("--data_dir", little_mnist, "--output_dir", tmp_path / "out")
     logs = ("--log_dir", tmp_path / "logs", "--batch_size", 64)
     run_stage(monkeypatch, train_distill, *common, *logs, "--teacher_epochs", 1, "--epochs", 12, "--width", 8)
-    short = ("--steps", 1, "--last_epochs", 1, "--qat_epochs", 0, "--structured_epochs", 1, "--rounds", 2)
+    short = ("--steps", 1, "--last_epochs", 1, "--qat_epochs", 1, "--structured_epochs", 1, "--rounds", 2)
     run_stage(monkeypatch, prune_and_quantize, *common, *short, "--batch_size", 64, "--structured", 0.5)
     run_stage(monkeypatch, export_models, *common)
     rows = {row["version"]: row for row in json.loads((tmp_path / "out" / "results.json").read_text())["rows"]}
-    assert {"teacher", "distilled student", "pruned", "structured_50", "onnx_int8"} <= set(rows)
+    assert {"teacher", "distilled student", "pruned", "structured_50", "pruned_qat", "onnx_int8"} <= set(rows)
     assert {"test", "corrupted_validation", "photographed", "drawn"} <= set(rows["onnx_int8"]["scores"])
     shipped = tmp_path / "out" / "model_int8.onnx"
     assert shipped.stat().st_size < 20_000

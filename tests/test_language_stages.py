@@ -9,8 +9,9 @@ from dwindle.results import load_results
 
 pytestmark = [pytest.mark.slow(seconds=90), pytest.mark.timeout(900)]  # on a busy machine; two minutes on a quiet one
 TASK = ("--task", "language_model", "--text", "verse.txt")
+TRIALS = ("--trials", "100")
 TRAINING = ("--epochs", "1", "--teacher_epochs", "1", "--batch_size", "8")
-SHRINKING = (*TASK, "--steps", "1", "--rounds", "2", "--batch_size", "8", "--target_sparsity", "0.1")
+SHRINKING = (*TASK, *TRIALS, "--steps", "1", "--rounds", "2", "--batch_size", "8", "--target_sparsity", "0.1")
 MADE = "artifacts/language_model"
 
 
@@ -37,7 +38,7 @@ def test_a_transformer_loses_weights_heads_and_bits_and_is_quantised_anew_withou
     rows = rows_of(folder)
     assert {"teacher", "distilled student", "pruned", "structured_30", "pruned_int4_weights"} <= set(rows)
     assert rows["structured_30"]["parameters"] < rows["student"]["parameters"]
-    done(folder, "export_models.py", *TASK)
+    done(folder, "export_models.py", *TASK, *TRIALS)
     before = [sha256_of(folder / MADE / name) for name in ("pruned.pt", "quantized.onnx")]
     (folder / MADE / "quantized.onnx").unlink()
     done(folder, "prune_and_quantize.py", *SHRINKING, "--keep_pruned")
@@ -51,5 +52,5 @@ def test_an_lstm_goes_the_same_way(folder):
     done(folder, "train_distill.py", *TASK, *TRAINING, "--architecture", "lstm")
     done(folder, "prune_and_quantize.py", *SHRINKING)
     assert {"teacher", "distilled student", "pruned", "pruned_int4_weights"} <= set(rows_of(folder))
-    done(folder, "export_models.py", *TASK)
+    done(folder, "export_models.py", *TASK, *TRIALS)
     assert len("".join(TextGenerator(folder / MADE / "model_int8.onnx").generate("7 b", 30, seed=1))) == 30

@@ -4,6 +4,7 @@ Events are pinned to a frame of 32 ms. A constant that was doubled or halved mov
 """
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ def noise_minute(kind: int) -> np.ndarray:
     return np.clip(kinds[kind] + 1e-4 * hiss, -1, 1).astype(np.float32)
 
 
+@cache
 def sounds() -> dict[str, np.ndarray]:
     made = {name: read_audio(ROOT / "samples" / f"{name}.wav") for name in SAMPLES}
     return made | {name: string(*how).samples for name, how in STRINGS.items()}

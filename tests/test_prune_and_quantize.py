@@ -27,7 +27,7 @@ from dwindle.results import load_results
 from dwindle.tasks.speech.words import SpokenWords
 
 COMMAND = ("--data_dir", "data", "--corpora", "fsdd", "--batch_size", "20", "--steps", "2", "--epochs_per_step", "1")
-WHOLE = (*COMMAND, "--last_epochs", "2", "--qat_epochs", "1", "--rounds", "3")
+WHOLE = (*COMMAND, "--last_epochs", "2", "--qat_epochs", "1", "--rounds", "3", "--trials", "100")
 WHOLE += ("--structured", "0.3", "--one_shot", "--json")
 
 

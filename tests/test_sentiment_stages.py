@@ -12,6 +12,7 @@ from dwindle.results import load_results
 
 pytestmark = pytest.mark.slow(seconds=60)
 TASK = ("--task", "sentiment", "--data_dir", "data")
+TRIALS = ("--trials", "100")
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +25,8 @@ def folder(tmp_path_factory):
     done(folder, "train_distill.py", *TASK, "--teacher", "bert", *flags)
     flags = ("--steps", "2", "--epochs_per_step", "1", "--batch_size", "16", "--made_up", "0", "--rounds", "2")
     flags += ("--structured", "0.5", "--structured_epochs", "1", "--qat_epochs", "1", "--target_sparsity", "0.2")
-    done(folder, "prune_and_quantize.py", *TASK, *flags, "--table_bits", "4")
-    done(folder, "export_models.py", *TASK)
+    done(folder, "prune_and_quantize.py", *TASK, *flags, "--table_bits", "4", *TRIALS)
+    done(folder, "export_models.py", *TASK, *TRIALS)
     return folder
 
 

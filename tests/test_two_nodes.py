@@ -17,8 +17,8 @@ from dwindle.results import load_results
 
 pytestmark = pytest.mark.timeout(900)  # on a busy machine; all of it takes a minute and a half on a quiet one
 # how soon a node is missed, in seconds: far sooner than on a network
-SOON = "last_call_timeout=15,keep_alive_interval=1,keep_alive_max_attempt=5,read_timeout=60"
-EPOCHS = 5
+SOON = "last_call_timeout=8,keep_alive_interval=1,keep_alive_max_attempt=5,read_timeout=60"
+EPOCHS = 4
 TRAIN = ("--data_dir", "data", *QUICK, "--alpha", "0", "--epochs", EPOCHS, "--patience", "0", "--output_dir", "out")
 
 EQUALITY = """
@@ -136,7 +136,20 @@ def test_a_machine_is_lost_the_other_goes_on_and_both_shrink_what_came_of_it(fol
     assert "student: goes on after" in done.stdout  # alone, from where both were
     assert load_checkpoint(folder / "out/student.pt").metrics["epochs"] == EPOCHS
 
-    shrink = ("--data_dir", "data", "--corpora", "fsdd", "--batch_size", "20", "--rounds", "3", "--output_dir", "out")
+    shrink = (
+        "--data_dir",
+        "data",
+        "--corpora",
+        "fsdd",
+        "--batch_size",
+        "20",
+        "--rounds",
+        "3",
+        "--trials",
+        "100",
+        "--output_dir",
+        "out",
+    )
     shrink += ("--steps", "1", "--epochs_per_step", "1", "--qat_epochs", "1")
     for machine in two_nodes(folder, ROOT / "prune_and_quantize.py", *shrink):
         done = machine.finished(400)

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from dwindle.engine import Tensors, onnx_engine, open_session, state_of, with_empty_state
+from dwindle.engine import Tensors, onnx_engine, open_session, state_of, torch_engine, with_empty_state
 from dwindle.export.measure import Latency, file_size, latencies
+from dwindle.export.verify import agreement
 from dwindle.files import sha256_of
 from dwindle.machine import processor
 from dwindle.metrics import SHARE, Metric
@@ -18,6 +19,7 @@ from dwindle.task import Budget, Task
 
 RUNTIME, PYTORCH = "onnxruntime", "pytorch"  # one thread each
 SHIPPED = "model_int8.onnx"  # the file whose size the budget bounds
+WARM_UP = 20  # rounds before those that are timed; no more than these, so that a short look is short
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class Version:
     multiply_adds: int = 0
     timed: bool = True  # False where another version takes exactly as long
     note: str = ""  # what was converted, and what was not
+
+    @property
+    def in_pytorch(self) -> nn.Module:
+        """The network of a version that is known to have one."""
+        if self.network is None:
+            raise ValueError(f"{self.name} is a file alone")
+        return self.network
 
 
 @dataclass(frozen=True)
@@ -106,13 +115,27 @@ def _timed(
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            return latencies(calls, rounds)
+            return latencies(calls, rounds, warm_up=min(WARM_UP, rounds))
     finally:
         torch.set_num_threads(threads)
 
 
-def chosen(candidates: Sequence[Measured], parent: Measured, budget: Budget) -> tuple[Measured, str]:
-    """The quantised version to ship, by its primary metric, bytes and latency, and the reason in words."""
+def same_answers(one: Version, parent: Version, task: Task, trials: int) -> float:
+    """The share of a file's answers that are those of its parent's network: stage 3 ships no file without it."""
+    reference = torch_engine(task.exported(parent.in_pytorch).eval(), task.inputs, task.outputs)
+    candidate, answers = onnx_engine(one.onnx_path), task.budget.answers
+    found = [agreement(reference, candidate, inputs, answers=answers) for inputs in task.trial_inputs(trials).values()]
+    return min(each.same_answer if math.isfinite(each.largest_difference) else 0.0 for each in found)
+
+
+def chosen(
+    candidates: Sequence[Measured], parent: Measured, budget: Budget, agrees: Callable[[Version], float]
+) -> tuple[Measured, str]:
+    """The quantised version to ship, by its primary metric, bytes and latency, and the reason in words.
+
+    `agrees` gives the share of the parent's answers; that takes long, so it is asked of the best alone, and of the next
+    best only where the best has too few.
+    """
     most_bytes = budget.bytes.get(SHIPPED, math.inf)
 
     def faults(one: Measured) -> list[str]:
@@ -126,16 +149,27 @@ def chosen(candidates: Sequence[Measured], parent: Measured, budget: Budget) -> 
     def rank(one: Measured) -> tuple[int, float, int]:
         return len(faults(one)), parent.validation.gain_over(one.validation), one.bytes
 
-    ranked = sorted(candidates, key=rank)
-    best = ranked[0]
+    ranked, shares = sorted(candidates, key=rank), {}
+    for best in ranked:
+        shares[best.name] = agrees(best.version)
+        if shares[best.name] >= budget.same_answers:
+            break
+    else:
+        best = ranked[0]
+
+    def all_faults(one: Measured) -> list[str]:
+        share = shares.get(one.name, 1.0)
+        differs = f"{parent.name}'s answer on only {100 * share:.1f}% of the trials"
+        return faults(one) + ([differs] if share < budget.same_answers else [])
+
     speed = best.speed_against(parent)
     reason = (
         f"{best.name}: validation {best.validation.short} ({parent.name} in float {parent.validation.short}), "
         f"{speed:.2f} times as fast as float"
     )
-    if found := faults(best):
+    if found := all_faults(best):
         reason += f"; no version meets every bound, and this one misses: {', '.join(found)}"
-    passed_over = [f"{one.name} {', '.join(faults(one))}" for one in ranked[1:] if faults(one)]
+    passed_over = [f"{one.name} {', '.join(all_faults(one))}" for one in ranked if one is not best and all_faults(one)]
     return best, reason + (f"; passed over: {'; '.join(passed_over)}" if passed_over else "")
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 from torch.ao import quantization
 from torch.ao.quantization import quantize_fx
 from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
+from torch.fx.proxy import TraceError
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
@@ -131,10 +132,11 @@ class QuantizedModel(nn.Module):
 def quantized_aware(parent: Version, workshop: Workshop, epochs: int) -> Version:
     """Train the parent's network with rounding in place; zeros stay zeros."""
     name = f"{parent.name}_qat"
-    model = QuantizedModel(parent.network, workshop.task.calibration_inputs())
+    model = QuantizedModel(parent.in_pytorch, workshop.task.calibration_inputs())
     hold_zeros(model)
     workshop.fine_tune(model, name, epochs, RATE_SHARE)
-    without_masks(model).freeze(workshop.task.example_inputs())
+    without_masks(model)
+    model.freeze(workshop.task.example_inputs())
     path = workshop.folder / f"{name}.onnx"
     note = f"{model.quantised_layers()} layers INT8 per channel with uint8 activations, {epochs} epochs of training"
     made = {"onnx_path": path, "network": model.convert()}
@@ -181,16 +183,17 @@ def folded(network: nn.Module) -> fx.GraphModule:
     network = copy.deepcopy(network).eval()
     try:
         graph = _Tracer(set(weightless(network))).trace(network)
-    except (fx.proxy.TraceError, TypeError, ValueError) as error:
+    except (TraceError, TypeError, ValueError) as error:
         raise UserError(f"this network cannot be traced, which quantising in training needs: {error}") from error
     modules = dict(network.named_modules())
     for node in graph.nodes:
         before = node.args[0] if node.op == "call_module" and node.args else None
         if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) != 1:
             continue
-        layer, norm = modules[before.target], modules[node.target]
+        path = str(before.target)
+        layer, norm = modules[path], modules[str(node.target)]
         if isinstance(norm, _BatchNorm) and type(layer) in FOLDERS:
-            parent, _, name = before.target.rpartition(".")
+            parent, _, name = path.rpartition(".")
             setattr(network.get_submodule(parent), name, FOLDERS[type(layer)](layer, norm))
             node.replace_all_uses_with(before)
             graph.erase_node(node)
@@ -199,10 +202,10 @@ def folded(network: nn.Module) -> fx.GraphModule:
 
 def _answering_layers(fused: fx.GraphModule) -> list[str]:
     """Layers whose output no other layer or addition reads: an answer is left as fine as it is."""
-    modules = dict(fused.named_modules())
+    modules: dict[str, nn.Module] = dict(fused.named_modules())
 
     def is_layer(node: fx.Node) -> bool:
-        return node.op == "call_module" and isinstance(modules[node.target], LAYERS)
+        return isinstance(_called(node, modules), LAYERS)
 
     def is_read_again(node: fx.Node) -> bool:
         return any(
@@ -212,26 +215,38 @@ def _answering_layers(fused: fx.GraphModule) -> list[str]:
             for user in node.users
         )
 
-    return [node.target for node in fused.graph.nodes if is_layer(node) and not is_read_again(node)]
+    return [str(node.target) for node in fused.graph.nodes if is_layer(node) and not is_read_again(node)]
 
 
 def _passes_on(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    kind = type(modules[node.target]) if node.op == "call_module" else node.target
-    return kind in PASSED_ON
+    module = _called(node, modules)
+    return (node.target if module is None else type(module)) in PASSED_ON
+
+
+def _called(node: fx.Node, modules: dict[str, nn.Module]) -> nn.Module | None:
+    """The module that a node calls, if it calls one."""
+    return modules[str(node.target)] if node.op == "call_module" else None
+
+
+def _read_by(node: fx.Node) -> fx.Node:
+    """The value that a node takes first."""
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    return source
 
 
 def _share_ranges_across_reshaping(network: fx.GraphModule) -> None:
     """A value has the same range before and after it is reshaped: rounding it twice would only cost time."""
-    modules = dict(network.named_modules())
+    modules: dict[str, nn.Module] = dict(network.named_modules())
 
     def rounds(node: fx.Node) -> bool:
-        return node.op == "call_module" and isinstance(modules[node.target], quantization.FakeQuantize)
+        return isinstance(_called(node, modules), quantization.FakeQuantize)
 
     for node in network.graph.nodes:
         if rounds(node):
-            source = node.args[0]
+            source = _read_by(node)
             while source.target in RESHAPING:
-                source = source.args[0]
+                source = _read_by(source)
             if source is not node.args[0] and rounds(source):
                 node.target = source.target
     network.delete_all_unused_submodules()

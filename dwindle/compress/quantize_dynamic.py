@@ -28,11 +28,11 @@ def quantized_dynamic(parent: Version, workshop: Workshop) -> Version:
     path = workshop.folder / f"{name}.onnx"
     model = read_onnx(parent.onnx_path)
     metadata = metadata_of(model)
-    layers = [layer for layer in parent.network.modules() if type(layer) in CONVERTED]
+    layers = [layer for layer in parent.in_pytorch.modules() if type(layer) in CONVERTED]
     others = len(layer_weights(model)) - len(layers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its removal in a later torch
-        network = torch.ao.quantization.quantize_dynamic(copy.deepcopy(parent.network), CONVERTED)
+        network = torch.ao.quantization.quantize_dynamic(copy.deepcopy(parent.in_pytorch), CONVERTED)
     if layers:
         with tempfile.TemporaryDirectory() as folder:
             quantize_with_runtime(

@@ -10,6 +10,7 @@ from torch import Tensor
 from dwindle.engine import Engine, Tensors, in_batches
 from dwindle.errors import UserError
 
+TRIALS = 1_000  # real inputs, and as many random ones, unless --trials says otherwise
 BATCH_SIZES = (1, 2, 64)
 LARGEST_DIFFERENCE = 1e-3  # of any output of a float file
 TIE = 0.05  # two logits so close are equally right: noise makes an untrained network choose between such

@@ -1,5 +1,6 @@
 """From what a device or file delivers to what the recogniser takes: mono float32 at its rate, and how loud it is."""
 
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -120,6 +121,7 @@ class Resampler:
         return self.process(np.zeros(self._half, np.float32))
 
 
+@lru_cache(maxsize=8)  # of many files, most have the same rate; computing them takes as long as decoding a word
 def _filters(input_rate: int, output_rate: int, up: int) -> np.ndarray:
     """One low-pass filter per output phase: (phases, taps), centred on the middle tap."""
     edge_hz = output_rate / 2
