@@ -154,13 +154,13 @@ def report(
     workshop: Workshop,
 ) -> list[dict]:
     """Measure all, choose what ships, and write it down."""
-    by_name = {one.name: one for one in measured(versions, task, arguments.rounds)}
+    found, rows = measured(versions, task, arguments.rounds, folder)
+    by_name = {one.name: one for one in found}
     float_parent = by_name[parent.name]
     agrees = partial(same_answers, parent=parent, task=task, trials=arguments.trials)
     best, reason = chosen([by_name[version.name] for version in quantised], float_parent, task.budget, agrees)
     ship(best, task, folder)
     shipped, size = folder / "quantized.onnx", file_size(folder / "quantized.onnx")
-    rows = []
     for one in by_name.values():
         row = one.as_row(parent_sha256=sha256_of(student_path), command=command_line(), seed=workshop.seed)
         if one is best:

@@ -180,6 +180,7 @@ def test_all_stages(little_mnist, tmp_path, monkeypatch):
     rows = {row["version"]: row for row in json.loads((tmp_path / "out" / "results.json").read_text())["rows"]}
     assert {"teacher", "distilled student", "pruned", "structured_50", "pruned_qat", "onnx_int8"} <= set(rows)
     assert {"test", "corrupted_validation", "photographed", "drawn"} <= set(rows["onnx_int8"]["scores"])
+    assert rows["teacher"]["latency"]["pytorch"]["median_ms"] > 0  # in turns with the versions of its student
     shipped = tmp_path / "out" / "model_int8.onnx"
     assert shipped.stat().st_size < 20_000
     task = opened(str(little_mnist))

@@ -9,15 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from dwindle.checkpoint import load_checkpoint
 from dwindle.engine import Tensors, onnx_engine, open_session, state_of, torch_engine, with_empty_state
 from dwindle.export.measure import Latency, file_size, latencies
 from dwindle.export.verify import agreement
 from dwindle.files import sha256_of
 from dwindle.machine import processor
 from dwindle.metrics import SHARE, Metric
+from dwindle.results import load_results
 from dwindle.task import Budget, Task
 
 RUNTIME, PYTORCH = "onnxruntime", "pytorch"  # one thread each
+TEACHER = "teacher"
 SHIPPED = "model_int8.onnx"  # the file whose size the budget bounds
 WARM_UP = 20  # rounds before those that are timed; no more than these, so that a short look is short
 
@@ -84,33 +87,57 @@ class Measured:
         }
 
 
-def measured(versions: Sequence[Version], task: Task, rounds: int) -> list[Measured]:
-    """Judge every version by its file, and time all of them in turns on one thread."""
+def measured(
+    versions: Sequence[Version], task: Task, rounds: int, folder: Path
+) -> tuple[list[Measured], list[dict[str, Any]]]:
+    """Judge every version by its file, and time all of them in turns on one thread.
+
+    The teacher takes its turns in PyTorch where its checkpoint lies in the folder: its row, with its time, comes too.
+    """
+    row = teacher_row(folder)
+    teacher = _restored(folder / row["file"], task) if row else None
     example = {name: tensor[:1] for name, tensor in task.trial_inputs(1)["real"].items()}
     sessions = {version.name: open_session(version.onnx_path) for version in versions}
     timed = [version for version in versions if version.timed]
-    taken = _timed(timed, sessions, example, rounds)
+    taken = _timed(timed, sessions, example, rounds, teacher)
     found = []
     for version in versions:
         engine, size = onnx_engine(sessions[version.name]), file_size(version.onnx_path)
         latency = {runtime: taken[runtime, name] for runtime, name in taken if name == version.name}
         scores = task.evaluate(engine)
         found.append(Measured(version, task.validate(engine), scores, size.bytes, size.bytes_gzipped, latency))
-    return found
+    if row is None:
+        return found, []
+    return found, [row | {"latency": {PYTORCH: taken[PYTORCH, TEACHER].as_row()}, "processor": processor()}]
+
+
+def teacher_row(folder: Path) -> dict[str, Any] | None:
+    """Stage 1's row of the teacher, where its checkpoint still lies in the folder."""
+    results = folder / "results.json"
+    for row in load_results(results)["rows"] if results.is_file() else []:
+        path = folder / row["file"]
+        if row["stage"] == TEACHER and path.is_file() and sha256_of(path) == row["sha256"]:
+            return row
+    return None
+
+
+def _restored(path: Path, task: Task) -> nn.Module:
+    return task.exported(task.restored(load_checkpoint(path, task.name), path)).eval()
 
 
 def _timed(
-    versions: Sequence[Version], sessions: dict[str, Any], example: Tensors, rounds: int
+    versions: Sequence[Version], sessions: dict[str, Any], example: Tensors, rounds: int, teacher: nn.Module | None
 ) -> dict[tuple[str, str], Latency]:
     calls: dict[tuple[str, str], Callable[[], object]] = {}
     for name in (one.name for one in versions):
         whole = with_empty_state(example, state_of(sessions[name]))
         feed = {key: tensor.numpy() for key, tensor in whole.items()}
         calls[RUNTIME, name] = lambda session=sessions[name], feed=feed: session.run(None, feed)
-    for version in versions:
-        if version.network is not None:
-            whole = tuple(with_empty_state(example, state_of(version.network)).values())
-            calls[PYTORCH, version.name] = lambda network=version.network, whole=whole: network(*whole)
+    in_pytorch = {version.name: version.network for version in versions} | {TEACHER: teacher}
+    for name, network in in_pytorch.items():
+        if network is not None:
+            whole = tuple(with_empty_state(example, state_of(network)).values())
+            calls[PYTORCH, name] = lambda network=network, whole=whole: network(*whole)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
