@@ -10,7 +10,9 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
+from web_browser import build_site
 
+from bench.browser import served
 from dwindle.errors import UserError
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.tasks.speech.voices import installed_synthesisers
@@ -73,6 +75,19 @@ def data_dir() -> Path:
     if not Path(folder).is_dir():
         pytest.skip(f"needs the corpora: DWINDLE_DATA={folder} is not a folder")
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The page, built."""
+    return build_site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="session")
+def url(site):
+    """Where a plain file server offers the page."""
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture

@@ -187,6 +187,7 @@ def test_what_cannot_be_enrolled_is_refused_in_one_line(place):
         ("door", [door], str(place / "hollow"), "no sound files"),
         ("3", [door], None, "knows this word already"),
         ("reject", [door], None, "knows this word already"),
+        ("", [door], None, "no name for a word"),
         (" door", [door], None, "no name for a word"),
         ("d\n", [door], None, "no name for a word"),
     ):

@@ -1,6 +1,5 @@
 """The page's Speak tab in a real browser: what is said, dropped or chosen is what is shown."""
 
-import base64
 import json
 import subprocess
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from script_process import ROOT
-from web_browser import PHONE, READY_MS, build_site, digits_shown, microphone_flags, opened, run_node_test
+from web_browser import PHONE, READY_MS, digits_shown, dropped, microphone_flags, opened, run_node_test
 from web_vectors import DETECTOR, MODEL, strings, vectors
 
 from bench.browser import browser, served
@@ -23,17 +22,6 @@ TEST_TAKES = range(5)
 
 def read(path) -> np.ndarray:
     return soundfile.read(path, dtype="float32")[0]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return build_site(tmp_path_factory.mktemp("site"))
-
-
-@pytest.fixture(scope="module")
-def url(site):
-    with served(site) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +124,7 @@ def test_every_sample_is_heard_as_python_hears_it(page):
 
 
 def test_a_file_that_is_dropped_is_heard(page):
-    content = base64.b64encode((ROOT / "samples" / "one_seven_three.wav").read_bytes()).decode()
-    dropped = page.evaluate_handle(
-        """content => {
-            const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0)), transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], "mine.wav"));
-            return transfer;
-        }""",
-        content,
-    )
-    page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
+    dropped(page, "#drop", "mine.wav", (ROOT / "samples" / "one_seven_three.wav").read_bytes())
     page.wait_for_selector("#state:has-text('mine.wav: 173')")
     assert digits_shown(page) == ["1", "7", "3"]
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 from script_process import ROOT
-from web_browser import PHONE, build_site, opened, run_node_test
+from web_browser import opened, run_node_test
 
-from bench.browser import browser, served
+from bench.browser import browser
 
 # lines from 0 to 1 in a digit's box, as people draw them with a mouse
 LINES = {
@@ -36,17 +36,6 @@ SENTENCES = (
     "it " + "never ends and " * 150 + "is wonderful",
 )
 PROMPT = "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak."
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    return build_site(tmp_path_factory.mktemp("site"))
-
-
-@pytest.fixture(scope="module")
-def url(site):
-    with served(site) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")
@@ -233,13 +222,3 @@ def test_a_text_goes_on_until_it_is_stopped(page):
     page.wait_for_timeout(300)
     assert page.inner_text("#written") == written
     assert "characters a second" in page.inner_text("#speed")
-
-
-def test_every_tab_fits_a_phone(chromium, url):
-    page = opened(chromium, url, **PHONE, color_scheme="dark")
-    for tab in page.locator("[role=tab]:visible").all():
-        tab.tap()
-        page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), tab.inner_text()
-    assert page.errors == []
-    page.context.close()

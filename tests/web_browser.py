@@ -1,5 +1,6 @@
 """The page as a visitor has it: built, behind a plain file server, in a real browser without a screen."""
 
+import base64
 import fcntl
 import os
 import shutil
@@ -52,6 +53,19 @@ def opened(chromium, url: str, **context):
 def digits_shown(page) -> list[str]:
     """What stands in the list of heard words."""
     return [item.get_attribute("data-digit") for item in page.locator("#heard li").all()]
+
+
+def dropped(page, place: str, name: str, content: bytes) -> None:
+    """Drop a file of this name onto an element of the page."""
+    transfer = page.evaluate_handle(
+        """([content, name]) => {
+            const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0)), transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name));
+            return transfer;
+        }""",
+        [base64.b64encode(content).decode(), name],
+    )
+    page.dispatch_event(place, "drop", {"dataTransfer": transfer})
 
 
 def run_node_test(name: str, site: Path, folder: Path, **files: Path) -> subprocess.CompletedProcess:

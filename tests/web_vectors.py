@@ -1,4 +1,4 @@
-"""What the Python listener hears, written down for the page's listener to be held to.
+"""What the Python listener hears and enrols, written down for the page's to be held to.
 
 python -m tests.web_vectors vectors.json samples/*.wav
 """
@@ -15,9 +15,13 @@ import numpy as np
 import soundfile
 import soxr
 
+from dwindle.errors import UserError
+from dwindle.files import sha256_of
+from dwindle.infer.speech.enrol import direction_of, enrol, likenesses
 from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.processor import AudioProcessor
+from dwindle.infer.speech.sound_file import read_audio
 from dwindle.infer.speech.vad import VoiceActivityDetector
 
 MODEL = Path(__file__).parents[1] / "artifacts" / "model_int8.onnx"
@@ -42,24 +46,65 @@ def strings(words: Sequence[np.ndarray], rate: int, count: int, seed: int = 0) -
     return made
 
 
-def vectors(recordings: dict[str, tuple[np.ndarray, int]], model: Path = MODEL) -> dict[str, Any]:
+def said_again(word: np.ndarray, rate: int, count: int, seed: int = 0) -> list[np.ndarray]:
+    """Takes of one word, each a little faster or slower, louder or softer, amid hiss with silence around it."""
+    random, made = np.random.default_rng(seed), []
+    for _ in range(count):
+        speed, gain = random.uniform(0.92, 1.08), random.uniform(0.4, 1.0)
+        said = gain * soxr.resample(word, round(rate * speed), rate)
+        around = np.zeros(round(0.3 * rate), np.float32)
+        sound = np.concatenate([around, said, around])
+        made.append((sound + HISS / 4 * random.standard_normal(len(sound))).astype(np.float32))
+    return made
+
+
+def pcm_of(samples: np.ndarray) -> np.ndarray:
+    """As a WAV file of 16 bits holds them."""
+    return np.clip(np.round(samples * 32_768), -32_768, 32_767).astype("<i2")
+
+
+def enrolments(folder: Path, takes: dict[str, list[tuple[np.ndarray, int]]], model: Path = MODEL) -> dict[str, Any]:
+    """Words with takes of each (mono samples, their rate) and what enrolling them gives, for JSON."""
+    recogniser, rows = Recogniser(model), []
+    for word, sounds in takes.items():
+        paths, pcm = [], []
+        for number, (samples, rate) in enumerate(sounds):
+            paths.append(folder / f"{word} {number}.wav")
+            soundfile.write(paths[-1], pcm_of(samples), rate, subtype="PCM_16")
+            pcm.append({"rate": rate, "pcm": base64.b64encode(pcm_of(samples).tobytes()).decode()})
+        directions = [direction_of(recogniser, read_audio(path, recogniser.sample_rate)) for path in paths]
+        row = {"word": word, "takes": pcm, "alike": likenesses(directions), "file": None, "unsure": []}
+        try:
+            done = enrol(model, folder / f"{word}.json", word, list(map(str, paths)))
+            row |= {"file": (folder / f"{word}.json").read_text(encoding="utf-8")}
+            row |= {"unsure": [str(path) in done.unsure for path in paths]}
+        except UserError as error:
+            assert "most recordings" in str(error)
+        rows.append(row)
+    return {"model": str(model), "modelSha256": sha256_of(model), "enrolments": rows}
+
+
+def vectors(
+    recordings: dict[str, tuple[np.ndarray, int]], model: Path = MODEL, words: Path | None = None
+) -> dict[str, Any]:
     """Every recording (mono samples, their rate) at one of several rates, with the words in it, for JSON."""
-    recogniser = Recogniser(model)
+    recogniser = Recogniser(model, words=words)
     rows = []
     for number, (name, (samples, own_rate)) in enumerate(recordings.items()):
         rate, chunk = RATES[number % len(RATES)], CHUNK_SAMPLES[number % len(CHUNK_SAMPLES)]
         resampled = soxr.resample(samples, own_rate, rate) if own_rate != rate else samples
-        pcm = np.clip(np.round(resampled * 32_768), -32_768, 32_767).astype("<i2")
+        pcm = pcm_of(resampled)
         detector = VoiceActivityDetector(DETECTOR, recogniser.sample_rate)
         listener = RealTimeInference(recogniser, detector)
         processor = AudioProcessor(rate, recogniser.sample_rate)
-        words = []
+        heard = []
         for at in range(0, len(pcm), chunk):
-            words += map(asdict, listener.process(processor.process(pcm[at : at + chunk])))
-        words += map(asdict, listener.process(processor.finish()) + listener.finish())
+            heard += map(asdict, listener.process(processor.process(pcm[at : at + chunk])))
+        heard += map(asdict, listener.process(processor.finish()) + listener.finish())
         row = {"name": name, "rate": rate, "chunk": chunk, "pcm": base64.b64encode(pcm.tobytes()).decode()}
-        rows.append(row | {"words": words})
-    return {"model": str(model), "recordings": rows}
+        rows.append(row | {"words": heard})
+    file = words.read_text(encoding="utf-8") if words else None
+    return {"model": str(model), "modelSha256": sha256_of(model), "file": file, "recordings": rows}
 
 
 def main() -> None:

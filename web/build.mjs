@@ -31,13 +31,14 @@ await build({ ...options, entryPoints: ["main", "worker", "capture"].map((name) 
 for (const name of ["index.html", "style.css", "icon.svg"]) cpSync(join(web, "src", name), join(dist, name));
 put("runtime.wasm.gz", gzipSync(readFileSync(RUNTIME), { level: 9 })); // a quarter of it; plain file servers do not pack
 
-const site = { models: {}, samples: [], results: [], python: null };
+const site = { models: {}, speechSha256: "", samples: [], results: [], python: null };
 for (const [name, task] of Object.entries(TASKS)) {
   const model = shipped(task, "model_int8.onnx"), results = shipped(task, "results.json");
   if (model) put((site.models[name] = `models/${task}.onnx`), readFileSync(model));
   if (results) site.results.push(`results/${task}.json`), put(`results/${task}.json`, JSON.stringify(JSON.parse(readFileSync(results, "utf8"))));
 }
 if (!site.models.speech) throw new Error("artifacts/ holds no speech model: make pipeline trains one");
+site.speechSha256 = createHash("sha256").update(readFileSync(join(dist, site.models.speech))).digest("hex"); // words are enrolled with one model
 for (const name of readdirSync(join(project, "samples")).filter((file) => file.endsWith(".wav")).sort()) {
   put(`samples/${name}`, readFileSync(join(project, "samples", name)));
   site.samples.push(`samples/${name}`);

@@ -4,7 +4,9 @@ import { made } from "./page";
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = { left: 58, right: 16, top: 12, bottom: 46 };
 const HEIGHT = 320, ROOM = 0.08; // of the range, around the points
-const NAME_WIDTH = 84; // pixels; a narrow screen scrolls
+const NAME_WIDTH = 84; // pixels; where there are fewer, names stand upright
+const NAME_LINES = 4, UPRIGHT_HEIGHT = 120, UPRIGHT_LETTERS = 17, LINE = 12; // the most lines of a name, and pixels
+const LETTER_WIDTH = 7; // pixels
 const NEAR = 14; // pixels: points that lie so close are chosen together, for one hides the other
 
 export interface Point {
@@ -22,15 +24,15 @@ type Attributes = Record<string, string | number>;
 
 /** `choose` is given the point that was chosen, and after it those that it may hide. */
 export function draw<Kind extends Point>(holder: HTMLElement, points: Kind[], axes: Axes, choose: (chosen: Kind[]) => void): void {
-  const width = Math.max(axes.xNames ? NAME_WIDTH * axes.xNames.length : 300, holder.clientWidth);
+  const width = Math.max(300, holder.clientWidth), isUpright = axes.xNames !== undefined && width < NAME_WIDTH * axes.xNames.length;
   const svg = shape("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "group" });
   svg.setAttribute("aria-label", `${axes.yLabel} against ${axes.xLabel}`);
   const scale = axes.xLog ? Math.log10 : (value: number) => value;
   const [left, right] = axes.xNames ? [-0.5, axes.xNames.length - 0.5] : widened(points.map((point) => scale(point.x)));
   const [low, high] = widened(points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]));
+  const floor = HEIGHT - (isUpright ? UPRIGHT_HEIGHT : axes.xNames ? LINE * (NAME_LINES + 1) : MARGIN.bottom);
   const across = (x: number) => MARGIN.left + ((scale(x) - left) / (right - left)) * (width - MARGIN.left - MARGIN.right);
-  const up = (y: number) => HEIGHT - MARGIN.bottom - ((y - low) / (high - low)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
-  const floor = HEIGHT - MARGIN.bottom;
+  const up = (y: number) => floor - ((y - low) / (high - low)) * (floor - MARGIN.top);
 
   for (const tick of ticks(low, high, 6)) {
     svg.append(shape("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: up(tick), y2: up(tick) }));
@@ -40,8 +42,13 @@ export function draw<Kind extends Point>(holder: HTMLElement, points: Kind[], ax
   for (const [at, name] of names ?? (axes.xLog ? powers(left, right) : ticks(left, right, width / 100)).map((tick) => [tick, thousands(tick)] as const)) {
     const x = across(at);
     svg.append(shape("line", { class: "grid", x1: x, x2: x, y1: MARGIN.top, y2: floor }));
-    wrapped(name, names ? (width / names.length) / 7 : Infinity).forEach((part, line) =>
-      svg.append(text(part, { x, y: floor + 14 + 12 * line, "text-anchor": "middle" })));
+    if (isUpright) {
+      const lines = wrapped(name, UPRIGHT_LETTERS), first = x + 4 - (LINE * (lines.length - 1)) / 2;
+      lines.forEach((part, line) => svg.append(text(part, { transform: `translate(${first + LINE * line} ${floor + 8}) rotate(-90)`, "text-anchor": "end" })));
+      continue;
+    }
+    wrapped(name, names ? (width - MARGIN.left - MARGIN.right) / names.length / LETTER_WIDTH : Infinity).forEach((part, line) =>
+      svg.append(text(part, { x, y: floor + 14 + LINE * line, "text-anchor": "middle" })));
   }
   svg.append(text(axes.xLabel, { x: (MARGIN.left + width - MARGIN.right) / 2, y: HEIGHT - 2, "text-anchor": "middle", class: "title" }));
   const middle = (MARGIN.top + floor) / 2;
@@ -130,5 +137,5 @@ function wrapped(name: string, letters: number): string[] {
     if (lines.length && longer.length <= letters) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
-  return lines.slice(0, 2);
+  return lines.slice(0, NAME_LINES);
 }

@@ -83,16 +83,18 @@ export class Draw {
     const drawn = element("drawn");
     if (drawn.textContent !== (text || "–")) drawn.textContent = text || "–"; // a screen reader says it again only when it is another
     const rows = answers.map(({ shares, segments }, place) =>
-      made("li", {}, picture(images[place]), ...(segments.length ? [display(segments)] : []), ...likeliest(shares, this.labels)));
+      made("li", {}, picture(images[place]), ...(segments.length ? [display(segments)] : []), likeliest(shares, this.labels)));
     element("details").replaceChildren(...rows);
+    element("details-key").hidden = !rows.length;
   }
 }
 
 /** The three likeliest answers, with their shares. */
-function likeliest(shares: Float32Array, labels: string[]): HTMLElement[] {
+function likeliest(shares: Float32Array, labels: string[]): HTMLElement {
   const order = [...shares.keys()].sort((one, other) => shares[other] - shares[one]).slice(0, 3);
-  return order.map((index) => made("span", { class: "share" }, made("b", {}, labels[index]), ` ${percent(shares[index])} `,
+  const rows = order.map((index) => made("span", { class: "share" }, made("b", {}, labels[index]), ` ${percent(shares[index])} `,
     made("meter", { min: "0", max: "1", value: String(shares[index]), "aria-label": `share of ${labels[index]}` })));
+  return made("span", { class: "shares" }, ...rows);
 }
 
 /** What the network sees of a digit. */

@@ -1,12 +1,14 @@
 // The worker's ear: blocks of sound in, at any rate; words, level and picture out.
+import type { EnrolledWords } from "./enrolled";
 import { amidOwnHiss } from "./padding";
 import { joined } from "./levels";
 import { Listener } from "./listener";
 import { MelPicture } from "./mel_picture";
-import type { Block, FromWorker, HeardFile, SpokenWord } from "./protocol";
+import type { Block, FromWorker, HeardFile, Purpose, SpokenWord, Take } from "./protocol";
 import type { SpeechRecogniser } from "./recogniser";
 import { Resampler } from "./resampler";
 import type { Word } from "./rules";
+import { judged, TakeCutter } from "./takes";
 
 const SILENT_DB = -100; // what a level meter shows for digital silence
 const MUTED_AFTER_S = 3; // a real microphone hisses: a stream that begins with exact zeros for so long is switched off
@@ -51,6 +53,14 @@ class Stream {
     return this.resampler.finish();
   }
 
+  /** A whole recording at the recogniser's rate. */
+  whole(samples: Float32Array): Float32Array {
+    const block = Math.round(FILE_BLOCK_S * this.rate);
+    let sound: Float32Array = new Float32Array(0);
+    for (let at = 0; at < samples.length; at += block) sound = joined(sound, this.resampled(samples.subarray(at, at + block)));
+    return joined(sound, this.resampledRest());
+  }
+
   async words(samples: Float32Array): Promise<Word[]> {
     return this.timed(() => this.listener.process(samples));
   }
@@ -68,17 +78,19 @@ class Stream {
 }
 
 export class Ear {
-  private live: { stream: Stream; port: MessagePort; done: Promise<void> } | null = null;
+  private live: { stream: Stream; cutter: TakeCutter | null; port: MessagePort; done: Promise<void> } | null = null;
 
   constructor(private readonly recogniser: SpeechRecogniser, private readonly send: (message: FromWorker) => void) {}
 
+  enrol(words: EnrolledWords): void {
+    this.recogniser.enrolled = words;
+  }
+
   /** A whole recording, as fast as it goes. */
   async hear(samples: Float32Array, rate: number): Promise<HeardFile> {
-    const stream = new Stream(this.recogniser, rate), block = Math.round(FILE_BLOCK_S * rate), ownRate = this.recogniser.sampleRate;
+    const stream = new Stream(this.recogniser, rate), ownRate = this.recogniser.sampleRate;
     const started = performance.now();
-    let sound: Float32Array = new Float32Array(0);
-    for (let at = 0; at < samples.length; at += block) sound = joined(sound, stream.resampled(samples.subarray(at, at + block)));
-    sound = joined(sound, stream.resampledRest());
+    let sound = stream.whole(samples);
     const columns = stream.picture.columns(sound);
     const beforeS = stream.heardS < SHORT_S ? HISS_AROUND_S : 0;
     if (beforeS) sound = amidOwnHiss(sound, sound.length + 2 * Math.round(HISS_AROUND_S * ownRate), ownRate);
@@ -87,33 +99,52 @@ export class Ear {
       word.startS = Math.max(0, word.startS - beforeS);
       word.endS = Math.min(word.endS - beforeS, stream.heardS);
     }
+    words.sort((one, other) => one.startS - other.startS); // an enrolled word is certain later than a digit
     const computeS = (performance.now() - started) / 1000;
     return { words: words.map((word) => this.spoken(word, 0)), columns, soundS: stream.heardS, computeS };
   }
 
+  /** A recording of a word that is to be enrolled. */
+  take(samples: Float32Array, rate: number): Promise<Take> {
+    return judged(this.recogniser, new Stream(this.recogniser, rate).whole(samples));
+  }
+
   /** Blocks come through the port until stop() is called. */
-  listen(rate: number, port: MessagePort): void {
+  listen(rate: number, port: MessagePort, purpose: Purpose): void {
     if (this.live) throw new Error("it listens already");
-    const live = { stream: new Stream(this.recogniser, rate), port, done: Promise.resolve() };
+    const cutter = purpose === "takes" ? new TakeCutter(this.recogniser.sampleRate) : null;
+    const live = { stream: new Stream(this.recogniser, rate), cutter, port, done: Promise.resolve() };
     this.live = live;
     port.onmessage = ({ data }: MessageEvent<Block>) => {
-      live.done = live.done.then(() => this.take(live.stream, data));
+      live.done = live.done.then(() => (cutter ? this.cut(live.stream, cutter, data) : this.follow(live.stream, data)));
     };
   }
 
   async stop(): Promise<{ heardS: number; computeS: number }> {
     if (!this.live) return { heardS: 0, computeS: 0 };
-    const { stream, port, done } = this.live;
+    const { stream, cutter, port, done } = this.live;
     port.onmessage = null;
     port.close();
     await done;
-    const words = await stream.lastWords();
+    if (cutter) await this.sendTakes([...cutter.process(stream.resampledRest()), ...cutter.finish()]);
+    const words = cutter ? [] : await stream.lastWords();
     if (words.length) this.send({ kind: "words", words: words.map((word) => this.spoken(word, 0)) });
     this.live = null;
     return { heardS: stream.heardS, computeS: stream.computeMs / 1000 };
   }
 
-  private async take(stream: Stream, { samples, capturedAt }: Block): Promise<void> {
+  private async cut(stream: Stream, cutter: TakeCutter, { samples }: Block): Promise<void> {
+    const resampled = stream.resampled(samples);
+    await this.sendTakes(cutter.process(resampled));
+    const { levelDb, muted, heardS } = stream, columns = stream.picture.columns(resampled);
+    this.send({ kind: "sound", sound: { levelDb, muted, voiceActive: cutter.isInWord, waiting: [], columns, heardS } });
+  }
+
+  private async sendTakes(clips: Float32Array[]): Promise<void> {
+    for (const clip of clips) this.send({ kind: "take", take: await judged(this.recogniser, clip) });
+  }
+
+  private async follow(stream: Stream, { samples, capturedAt }: Block): Promise<void> {
     const resampled = stream.resampled(samples), capturedS = stream.heardS;
     const words = await stream.words(resampled);
     const waited = (word: Word) => (capturedS - word.endS) * 1000 + Date.now() - capturedAt;
@@ -126,6 +157,7 @@ export class Ear {
 
   private spoken(word: Word, waitedMs: number): SpokenWord {
     const latencyMs = Math.max(waitedMs, (word.emittedS - word.endS) * 1000 + word.computeMs);
-    return { ...word, latencyMs, isUnsure: word.confidence < this.recogniser.loneThreshold };
+    const isOwn = this.recogniser.enrolled.has(word.digit);
+    return { ...word, latencyMs, isOwn, isUnsure: !isOwn && word.confidence < this.recogniser.loneThreshold };
   }
 }

@@ -68,8 +68,7 @@ export class Background {
 export function streamLevels(samples: Float32Array, sampleRate: number): Float32Array {
   const step = Math.round(RULES.stepS * sampleRate), spare = samples.length % step;
   const whole = samples.subarray(spare), offset = Math.fround(median(samples));
-  return Float32Array.from({ length: whole.length / step }, (_, place) =>
-    mean(whole.subarray(place * step, (place + 1) * step).map((sample) => (sample - offset) ** 2)));
+  return stepPowers(whole.map((sample) => sample - offset), step);
 }
 
 /** First step of the word around step `at` and the one after its last; below the floor it has ended. */
@@ -91,4 +90,42 @@ function stepsUntilQuiet(sounding: boolean[]): number {
   if (!loud.length || loud[0] > RULES.bridgedSteps) return 1;
   const gap = loud.findIndex((step, place) => loud[place + 1] - step > RULES.bridgedSteps);
   return loud[gap < 0 ? loud.length - 1 : gap] + 1;
+}
+
+/** First sample of a clip's word and the one after its last; the whole clip when nothing stands out. */
+export function speechEdges(samples: Float32Array, sampleRate: number): { start: number; end: number } {
+  const step = Math.round(RULES.stepS * sampleRate), whole = { start: 0, end: samples.length };
+  if (Math.floor(samples.length / step) < 3) return whole;
+  // differences emphasise high frequencies: the s of "six" is as much a part of it as its vowel
+  const power = stepPowers(samples, step), sharp = heights(stepPowers(samples.map((sample, at) => sample - samples[Math.max(0, at - 1)]), step));
+  const height = heights(power).map((one, at) => Math.max(one, sharp[at]));
+  const loud = [...height.keys()].filter((at) => height[at] > RULES.loudShare);
+  if (!loud.length) return whole;
+  const parts: number[][] = [[]];
+  for (const at of loud) {
+    if (at - (parts.at(-1)!.at(-1) ?? at) > Math.round(RULES.bridgedMs / 1000 / RULES.stepS)) parts.push([]);
+    parts.at(-1)!.push(at);
+  }
+  const strength = (part: number[]) => part.reduce((sum, at) => sum + power[at], 0); // a click may be louder than the word, not longer
+  const spoken = parts.reduce((best, part) => (strength(part) > strength(best) ? part : best));
+  const farthest = Math.round(RULES.longestFaintMs / 1000 / RULES.stepS), margin = Math.floor((sampleRate * RULES.marginMs) / 1000);
+  let [first, last] = [spoken[0], spoken.at(-1)!];
+  while (first > Math.max(0, spoken[0] - farthest) && height[first - 1] > RULES.faintShare) first--;
+  while (last + 1 < Math.min(height.length, spoken.at(-1)! + 1 + farthest) && height[last + 1] > RULES.faintShare) last++;
+  return { start: Math.max(0, first * step - margin), end: Math.min(samples.length, (last + 1) * step + margin) };
+}
+
+function stepPowers(samples: Float32Array, step: number): Float32Array {
+  const squared = (place: number) => mean(samples.subarray(place * step, (place + 1) * step).map((sample) => sample * sample));
+  return Float32Array.from({ length: Math.floor(samples.length / step) }, (_, place) => squared(place));
+}
+
+/** Each step's level: 0 is the background, 1 the loudest. */
+function heights(power: Float32Array): Float32Array {
+  const loudestPower = Math.max(...power);
+  const levels = power.map((one) => 10 * Math.log10(one + 1e-9 * loudestPower + 1e-12));
+  const loudest = Math.max(...levels), sorted = levels.slice().sort(), rank = 0.1 * (sorted.length - 1), below = Math.floor(rank);
+  const tenth = sorted[below] + (rank - below) * ((sorted[below + 1] ?? sorted[below]) - sorted[below]);
+  const background = Math.max(tenth, loudest - RULES.largestRangeDb);
+  return levels.map((level) => (level - background) / Math.max(loudest - background, 1e-6));
 }

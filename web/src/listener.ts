@@ -1,7 +1,9 @@
 // Running sound to words: decoder.py, hold_back.py and listener.py of dwindle/infer/speech/, class by class, with the
 // energy detector (--vad energy). Given the same sound it says the same words at the same hop; a test holds it to that.
+import { nearest } from "./enrolled";
 import { Background, EnergyDetector, joined, streamLevels, wordExtent } from "./levels";
 import { REJECT, RULES, type Recogniser, type Word } from "./rules";
+import { type Spotted, Spotter } from "./spotter";
 
 const clamped = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
 
@@ -133,6 +135,7 @@ class FrameDecoder {
 export class Listener {
   private readonly detector: EnergyDetector;
   private readonly decoder: FrameDecoder;
+  private readonly spotter = new Spotter();
   private readonly holdBack = new HoldBack();
   private readonly background: Background;
   private readonly rate: number;
@@ -184,7 +187,7 @@ export class Listener {
   async finish(): Promise<Word[]> {
     const hops = Math.ceil(this.decoder.oldestFrames / RULES.hopFrames) + 1;
     const words = await this.process(new Float32Array(hops * this.hop - this.rest.length));
-    return [...words, ...this.holdBack.passedAtTheEnd(this.positionS)];
+    return [...words, ...this.holdBack.passedAtTheEnd(this.positionS), ...this.enrolledWords(this.spotter.finish(), performance.now())];
   }
 
   private async judge(hop: Float32Array): Promise<Word[]> {
@@ -194,7 +197,7 @@ export class Listener {
     this.window = joined(this.window.subarray(hop.length), hop);
     this.position += hop.length;
     if (this.detector.process(hop)) this.voicedUntil = this.position;
-    if (!this.voiceActive) return [];
+    if (!this.voiceActive) return this.enrolledWords(this.spotter.finish(), started);
     const decodable = this.position - this.decoder.lookAheadFrames * this.frame;
     const oldest = decodable - Math.round(RULES.preRollS * this.rate);
     if (oldest > this.decodedUntil) { // silence lay between
@@ -203,9 +206,13 @@ export class Listener {
     }
     const newFrames = Math.ceil(Math.max(0, decodable - this.decodedUntil) / this.frame);
     this.decodedUntil = Math.max(this.decodedUntil, decodable);
+    let spotted: Spotted | null = null;
+    if (this.recogniser.enrolled.size) { // the decoder reads the frames of the same run
+      spotted = this.spotter.follow(nearest(this.recogniser.enrolled, await this.recogniser.direction(this.window)), this.positionS);
+    }
     const needed = this.needed();
     const hits = await this.decoder.decode(this.window, newFrames, needed);
-    return hits.flatMap((hit) => this.holdBack.passed(this.word(hit, started), needed));
+    return [...hits.flatMap((hit) => this.holdBack.passed(this.word(hit, started), needed)), ...this.enrolledWords(spotted, started)];
   }
 
   /** How sure a word must be to be passed now. */
@@ -236,6 +243,20 @@ export class Listener {
       amidSpeech: this.isAmidSpeech,
     };
     return this.newest;
+  }
+
+  /** An enrolled word with its extent: about the loudest moment of what the closest run heard. */
+  private enrolledWords(spotted: Spotted | null, started: number): Word[] {
+    if (!spotted) return [];
+    const levels = streamLevels(this.window, this.rate), since = Math.round((this.positionS - spotted.atS) / RULES.stepS);
+    const heard = since < levels.length ? levels.subarray(0, levels.length - since) : levels;
+    const { start, end } = wordExtent(levels, heard.indexOf(Math.max(...heard)), 0);
+    const originS = this.positionS - levels.length * RULES.stepS;
+    return [{
+      digit: spotted.word, startS: Math.max(0, originS + start * RULES.stepS), endS: originS + end * RULES.stepS,
+      confidence: Math.min(1, spotted.similarity), emittedS: this.positionS, computeMs: performance.now() - started,
+      amidNoise: false, amidSpeech: false,
+    }];
   }
 
   /** The newest word's end moves along for as long as it sounds on, and can be a word. */

@@ -2,8 +2,12 @@
 import { Brain } from "./brain";
 import { Compare } from "./compare";
 import { Draw } from "./draw";
+import { Enrol } from "./enrol";
+import { Crowd } from "./enrolled";
+import { Hearing } from "./hearing";
+import { OwnWords } from "./own_words";
 import { element, made, problem } from "./page";
-import type { ModelName, Site } from "./protocol";
+import type { ModelName, Questions, Site } from "./protocol";
 import { Speak } from "./speak";
 import { Tabs } from "./tabs";
 import { Feel, GoOn } from "./write";
@@ -24,21 +28,28 @@ async function begin(): Promise<void> {
   }
   const brain = new Brain((message) => {
     if (message.kind === "words") speak.words(message.words);
+    else if (message.kind === "take") enrol?.add(message.take);
+    else if (hearing.purpose === "takes") enrol?.sound(message.sound);
     else speak.sound(message.sound);
   });
-  const open = async (model: ModelName) => {
+  const hearing = new Hearing(brain);
+  let enrol: Enrol | null = null;
+  const open = async (model: ModelName): Promise<Questions["open"][1]> => {
     const [url, runtimeUrl] = [site.models[model]!, RUNTIME].map((name) => new URL(name, document.baseURI).href);
     const said = await brain.ask("open", { model, url, runtimeUrl });
     document.body.dataset[model] = "open";
     return said;
   };
-  const speak = new Speak(brain, site);
+  const speak = new Speak(brain, hearing, site);
   if (site.models.digits) {
     tabs.offer("draw", () => void open("digits").then(({ metadata }) => new Draw(brain, JSON.parse(metadata.labels))).catch(notWhole));
   }
   if (site.models.sentiment || site.models.language) tabs.offer("write", () => void write(site, brain, open).catch(notWhole));
-  await open("speech");
-  speak.ready();
+  const { metadata } = await open("speech");
+  const crowd = Crowd.of(metadata);
+  const own = crowd && (await OwnWords.open(brain, site.speechSha256, crowd.channels));
+  if (own) enrol = new Enrol(brain, hearing, own, JSON.parse(metadata.labels));
+  speak.ready(own);
 }
 
 /** Each half of the tab appears when its model is there. */

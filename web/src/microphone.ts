@@ -5,9 +5,9 @@ export class MicrophoneError extends Error {}
 
 const WAY_ON = "Or drop a sound file below, or try the recordings.";
 const REASONS: Record<string, string> = {
-  NotAllowedError: "The browser may not use the microphone. Allow it in the site's settings (beside the address) and press Listen again.",
-  NotFoundError: "No microphone was found. Connect one and press Listen again.",
-  NotReadableError: "The microphone is busy or does not answer. Close other programs that use it and press Listen again.",
+  NotAllowedError: "The browser may not use the microphone. Allow it in the site's settings (beside the address) and try again.",
+  NotFoundError: "No microphone was found. Connect one and try again.",
+  NotReadableError: "The microphone is busy or does not answer. Close other programs that use it and try again.",
 };
 
 export class Microphone {
@@ -29,7 +29,7 @@ export class Microphone {
       const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
       const stream = await navigator.mediaDevices.getUserMedia({ audio: raw });
       [track] = stream.getAudioTracks();
-      track.onended = () => gone(new MicrophoneError(`The microphone has gone. Connect it and press Listen again. ${WAY_ON}`));
+      track.onended = () => gone(new MicrophoneError(`The microphone has gone. Connect it and try again. ${WAY_ON}`));
       await context.audioWorklet.addModule("capture.js");
       const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
       const channel = new MessageChannel();

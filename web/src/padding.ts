@@ -1,7 +1,10 @@
 // A recording's own hiss: dwindle/infer/speech/padding.py in the browser, with other random numbers.
+import { speechEdges } from "./levels";
+
 const FRAME_MS = 10;
 const BELOW_QUIETEST_DB = 6; // even the quietest frame holds something of the word
 const BELOW_WHOLE_DB = 25; // at least; who speaks from the first sample to the last shows no hiss
+const AFTER_END_S = [0, 0.05, 0.1, 0.15];
 
 /** How strong to lay hiss around a recording: zero for one that knows digital silence. */
 function hissLevel(samples: Float32Array, sampleRate: number): number {
@@ -27,6 +30,15 @@ export function amidOwnHiss(samples: Float32Array, length: number, sampleRate: n
   const sound = new Float32Array(length).map(() => level * normal());
   sound.set(samples, (length - samples.length) >> 1);
   return sound;
+}
+
+/** What a listener to a stream hears when the word of a clip has just ended, and a little later. */
+export function streamWindows(clip: Float32Array, length: number, sampleRate: number): Float32Array[] {
+  const { end } = speechEdges(clip, sampleRate), around = amidOwnHiss(clip, clip.length + 2 * length, sampleRate);
+  return AFTER_END_S.map((laterS) => {
+    const last = length + end + Math.round(laterS * sampleRate);
+    return around.slice(last - length, last);
+  });
 }
 
 /** Normal random numbers, the same in every run (mulberry32, then Box and Muller's method). */

@@ -15,10 +15,14 @@ export function made(name: string, attributes: Record<string, string> = {}, ...c
   return one;
 }
 
-/** Say what is wrong and what can be done about it; an empty text takes it back. */
-export function problem(text: string): void {
-  element("problem").textContent = text;
-  element("problem").hidden = !text;
+export const UNMUTE = "Nothing but zeros comes in: is the microphone muted?";
+
+/** Say what is wrong and what can be done about it, where it is seen; an empty text takes it back. */
+export function problem(text: string, place = "problem"): void {
+  const box = element(place);
+  box.textContent = text;
+  box.hidden = !text;
+  if (text) box.scrollIntoView({ block: "nearest" });
 }
 
 export const percent = (share: number, digits = 0) => `${(100 * share).toFixed(digits)}%`;

@@ -1,4 +1,5 @@
 // What the page and its worker say to each other.
+import type { EnrolledWords } from "./enrolled";
 import type { Feeling } from "./sentiment_model";
 import type { Word } from "./rules";
 
@@ -7,6 +8,7 @@ export type ModelName = "speech" | "digits" | "sentiment" | "language";
 /** What the build found to serve: of each model its file, of each task's results theirs. */
 export interface Site {
   models: Partial<Record<ModelName, string>>;
+  speechSha256: string; // of the speech model's file, which enrolled words belong to
   samples: string[];
   results: string[];
   python: Measured | null; // the same figures, measured with Python
@@ -21,7 +23,19 @@ export interface Measured {
 
 export interface SpokenWord extends Word {
   latencyMs: number; // from the word's end to the answer, waiting included
+  isOwn: boolean; // enrolled by a person; its confidence is how alike the sound was
   isUnsure: boolean; // less likely than a word that stands alone must be
+}
+
+/** What the microphone is opened for: words as they are said, or recordings of one word that is to be enrolled. */
+export type Purpose = "words" | "takes";
+
+/** One recording of a word that is to be enrolled. */
+export interface Take {
+  samples: Float32Array; // for a person to hear again
+  rate: number;
+  direction: Float32Array; // where it lies in the crowd; empty where it is no use
+  fault: string; // why it is no use; empty where it is
 }
 
 export interface SoundState {
@@ -49,8 +63,10 @@ export interface HeardFile {
 export interface Questions {
   open: [{ model: ModelName; url: string; runtimeUrl: string }, { metadata: Record<string, string> }];
   hear: [{ samples: Float32Array; rate: number }, HeardFile];
-  listen: [{ rate: number; port: MessagePort }, void];
+  listen: [{ rate: number; port: MessagePort; purpose: Purpose }, void];
   stop: [Record<string, never>, { heardS: number; computeS: number }];
+  take: [{ samples: Float32Array; rate: number }, Take];
+  enrol: [{ words: EnrolledWords }, void]; // all that are to be heard from now on
   look: [{ images: Float32Array }, SeenDigit[]];
   feel: [{ text: string }, Feeling | null];
   begin: [{ text: string }, void];
@@ -65,4 +81,5 @@ export interface Block { samples: Float32Array; capturedAt: number }
 export type FromWorker =
   | { kind: "answer"; id: number; result?: unknown; error?: string }
   | { kind: "words"; words: SpokenWord[] }
+  | { kind: "take"; take: Take }
   | { kind: "sound"; sound: SoundState };

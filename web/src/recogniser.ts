@@ -1,6 +1,8 @@
 // The speech network as the listener asks it: dwindle/infer/speech/model.py in the browser.
-import type { Recogniser } from "./rules";
-import { floats, Model, softmax } from "./model";
+import { Crowd, type EnrolledWords } from "./enrolled";
+import { floats, Model, type Outputs, softmax } from "./model";
+import { streamWindows } from "./padding";
+import { RULES, type Recogniser } from "./rules";
 
 const RUNNING_THRESHOLD = 0.3; // as in Python: chosen on streams of validation voices
 const SPACED_FRAMES = 8; // between which the spacing of frames is measured
@@ -14,10 +16,14 @@ export class SpeechRecogniser implements Recogniser {
   readonly loneThreshold: number;
   readonly noisyThreshold: number;
   readonly speechThreshold: number;
+  readonly crowd: Crowd | null; // none in a file that was made before words could be enrolled
+  enrolled: EnrolledWords = new Map();
   frameSamples = 0;
+  private heard: { samples: Float32Array; outputs: Outputs } | null = null; // what direction() was asked of last
 
   private constructor(private readonly model: Model) {
     this.labels = JSON.parse(model.metadata.labels);
+    this.crowd = Crowd.of(model.metadata);
     this.sampleRate = model.number("sample_rate");
     this.peakAfterStartS = model.number("peak_after_start_ms") / 1000;
     this.peakBeforeEndS = model.number("peak_before_end_ms") / 1000;
@@ -38,10 +44,26 @@ export class SpeechRecogniser implements Recogniser {
   }
 
   async frames(samples: Float32Array, newest: number): Promise<Float32Array[]> {
-    const { data, dims } = (await this.run(samples)).frames;
+    const outputs = this.heard?.samples === samples ? this.heard.outputs : await this.run(samples);
+    this.heard = null;
+    const { data, dims } = outputs.frames;
     const [, count, width] = dims, rows = data as Float32Array;
     const first = Math.max(0, count - newest);
     return Array.from({ length: count - first }, (_, row) => softmax(rows.slice((first + row) * width, (first + row + 1) * width)));
+  }
+
+  async direction(samples: Float32Array): Promise<Float32Array> {
+    if (!this.crowd) throw new Error("the model was made before words could be enrolled: export it again");
+    const outputs = await this.run(samples);
+    this.heard = { samples, outputs };
+    return this.crowd.direction(outputs.embedding.data as Float32Array);
+  }
+
+  /** Likewise of a clip of one word, heard as in a stream: several times about the word's end. */
+  async directions(clip: Float32Array): Promise<Float32Array[]> {
+    const windows = streamWindows(clip, Math.round(RULES.windowS * this.sampleRate), this.sampleRate), found = [];
+    for (const window of windows) found.push(await this.direction(window));
+    return found;
   }
 
   private run(samples: Float32Array) {

@@ -24,7 +24,7 @@ export const LEVELS: Record<string, string> = {
   static_uint8: "static INT8, uint8 activations", static_int8: "static INT8", qat: "INT8, trained with rounding",
 };
 
-export const inWords = (name: string) => name.replaceAll("_", " ");
+export const inWords = (name: string) => name.replaceAll("_", " ").replace(/ db$/, " dB");
 
 /** The way of storing numbers of a version whose base is shared by others: "pruned_qat" is a "pruned" at level "qat". */
 export function levelOf(version: string): { base: string; level: string } {

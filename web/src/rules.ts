@@ -1,4 +1,6 @@
-// What listener.ts and levels.ts share: the constants of the Python listener, and what a word is.
+// What listener.ts, levels.ts and spotter.ts share: the constants of the Python listener, and what a word is.
+
+import type { EnrolledWords } from "./enrolled";
 
 export const REJECT = "reject"; // the class of everything that is none of the words
 
@@ -14,6 +16,9 @@ export const RULES = {
   holdS: 2, confirming: 0.55, confirmingAmidSpeech: 0.8, worthHoldingAmidNoise: 0.5,
   // edges.py
   stepS: 0.01, rangeDb: 25, bridgedSteps: 8,
+  marginMs: 20, loudShare: 0.25, faintShare: 0.15, longestFaintMs: 100, largestRangeDb: 45, bridgedMs: 150,
+  // spotter.py
+  settledRuns: 3, clearly: 0.01, releasedBelow: 0.1,
   // listener.py
   windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4, amidSpeechS: 1.5, amidWords: 2,
 };
@@ -29,15 +34,18 @@ export interface Recogniser {
   loneThreshold: number;
   noisyThreshold: number;
   speechThreshold: number;
+  readonly enrolled: EnrolledWords; // words that a person added
   /** Probabilities of the labels for these samples taken as one word. */
   pooled(samples: Float32Array): Promise<Float32Array>;
   /** Probabilities of labels and blank, in each of the newest frames. */
   frames(samples: Float32Array, newest: number): Promise<Float32Array[]>;
+  /** Where these samples lie in the crowd of all that is said; the same samples' frames then cost nothing more. */
+  direction(samples: Float32Array): Promise<Float32Array>;
 }
 
 /** One word in a stream; times count from the stream's first sample. While it sounds on, its end moves along. */
 export interface Word {
-  digit: string;
+  digit: string; // or an enrolled word
   startS: number;
   endS: number;
   confidence: number;

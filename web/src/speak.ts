@@ -1,27 +1,30 @@
-// The Speak tab: digits as they are said, in a microphone, a file or a recording of the project.
+// The Speak tab: digits and a person's own words as they are said, in a microphone, a file or a recording of the project.
 import type { Brain } from "./brain";
-import { Microphone, MicrophoneError } from "./microphone";
-import { element, made, milliseconds, percent, problem } from "./page";
+import type { Hearing, Spent } from "./hearing";
+import { MicrophoneError } from "./microphone";
+import type { OwnWords } from "./own_words";
+import { element, made, milliseconds, percent, problem, UNMUTE } from "./page";
 import type { HeardFile, Measured, Site, SoundState, SpokenWord } from "./protocol";
 import { decoded } from "./sound_file";
 import { SoundView } from "./sound_view";
 
 const MOST_SHOWN = 100; // words
-const UNMUTE = "Nothing but zeros comes in: is the microphone muted?";
 
 export class Speak {
   private readonly listen = element<HTMLButtonElement>("listen");
   private readonly view = new SoundView(element<HTMLCanvasElement>("sound"));
-  private microphone: Microphone | null = null;
+  private own: OwnWords | null = null;
   private isMuted = false;
   private soundS = 0;
   private computeS = 0;
 
-  constructor(private readonly brain: Brain, site: Site) {
-    this.listen.addEventListener("click", () => this.busy(() => (this.microphone ? this.stop() : this.start())));
+  constructor(private readonly brain: Brain, private readonly hearing: Hearing, site: Site) {
+    this.listen.addEventListener("click", () => this.busy(() => (this.isListening ? hearing.stop() : this.start())));
     const file = element<HTMLInputElement>("file");
     file.addEventListener("change", () => {
-      if (file.files?.length) this.hearFiles(file.files);
+      const chosen = [...(file.files ?? [])];
+      file.value = ""; // so that the same file can be heard again, once a word is added
+      this.hearFiles(chosen);
     });
     this.takeDrops(element("drop"));
     for (const name of site.samples) {
@@ -32,8 +35,13 @@ export class Speak {
     if (site.python) this.showPython(site.python);
   }
 
-  /** The model is there: from now on it listens. */
-  ready(): void {
+  private get isListening(): boolean {
+    return this.hearing.purpose === "words";
+  }
+
+  /** The model is there: from now on it listens; `own` where words can be enrolled. */
+  ready(own: OwnWords | null): void {
+    this.own = own;
     this.listen.disabled = false;
     this.listen.textContent = "Listen";
     element("load").textContent = milliseconds(performance.now());
@@ -43,17 +51,18 @@ export class Speak {
   words(words: SpokenWord[], columns: Uint8Array = new Uint8Array(0), isLive = true): void {
     this.view.add(columns, words);
     const heard = element("heard");
-    for (const { digit, confidence, latencyMs, startS, isUnsure } of words) {
+    for (const { digit, confidence, latencyMs, startS, isOwn, isUnsure } of words) {
       const when = isLive ? milliseconds(Math.max(0, latencyMs)) : `at ${startS.toFixed(2)} s`;
       const look = { "data-digit": digit, class: isUnsure ? "unsure" : "sure" };
       const title = isUnsure ? "unsure: so faint a likeness may be none" : "";
-      heard.append(made("li", { ...look, title }, made("b", {}, isUnsure ? `${digit}?` : digit), made("small", {}, `${percent(confidence)} · ${when}`)));
+      const sure = isOwn ? `${percent(confidence)} alike` : percent(confidence);
+      heard.append(made("li", { ...look, title }, made("b", {}, isUnsure ? `${digit}?` : digit), made("small", {}, `${sure} · ${when}`)));
     }
     while (heard.children.length > MOST_SHOWN) heard.firstChild!.remove();
   }
 
   sound({ levelDb, muted, voiceActive, waiting, columns }: SoundState): void {
-    if (!this.microphone) return; // what was on its way when it was stopped
+    if (!this.isListening) return; // what was on its way when it was stopped
     element<HTMLMeterElement>("level").value = levelDb;
     element("state").textContent = voiceActive ? "hearing a voice" : "listening";
     element("waiting").textContent = waiting.length ? `perhaps ${waiting.join(" ")}: waiting for another digit` : "";
@@ -65,21 +74,16 @@ export class Speak {
   private async start(): Promise<void> {
     problem("");
     this.clear();
-    const microphone = await Microphone.open((error) => this.busy(() => this.stop().then(() => problem(error.message))));
-    await this.brain.ask("listen", { rate: microphone.rate, port: microphone.sound }, [microphone.sound]);
-    this.microphone = microphone;
+    await this.hearing.start("words", (spent, gone) => this.stopped(spent, gone));
     this.show("Stop", "listening");
   }
 
-  private async stop(): Promise<void> {
-    const microphone = this.microphone;
-    this.microphone = null;
-    await microphone?.close();
-    const { heardS, computeS } = await this.brain.ask("stop", {});
+  private stopped({ heardS, computeS }: Spent, gone?: Error): void {
     this.spent(heardS, computeS);
     element<HTMLMeterElement>("level").value = -60;
     element("waiting").textContent = "";
     this.show("Listen", `listened for ${heardS.toFixed(1)} s`);
+    if (gone) problem(gone.message);
   }
 
   private async hearSample(name: string): Promise<void> {
@@ -93,14 +97,17 @@ export class Speak {
     });
   }
 
-  private async hearFiles(files: FileList): Promise<void> {
+  private async hearFiles(files: File[]): Promise<void> {
     await this.busy(async () => {
-      for (const file of files) await this.hear(await file.arrayBuffer(), file.name);
+      for (const file of files) {
+        if (this.own && file.name.endsWith(".json")) await this.own.takeFile(file);
+        else await this.hear(await file.arrayBuffer(), file.name);
+      }
     });
   }
 
   private async hear(file: ArrayBuffer, name: string): Promise<void> {
-    if (this.microphone) await this.stop();
+    await this.hearing.stop();
     problem("");
     this.clear();
     const { samples, rate } = await decoded(file, name), asked = performance.now();
@@ -109,8 +116,7 @@ export class Speak {
     if (!this.soundS) firstAnswer.textContent = milliseconds(performance.now() - asked);
     this.spent(heard.soundS, heard.computeS);
     this.words(heard.words, heard.columns, false);
-    const text = heard.words.map((word) => word.digit).join("") || "no digit";
-    element("state").textContent = `${name}: ${text}`;
+    element("state").textContent = `${name}: ${asText(heard.words) || "nothing that is known here"}`;
   }
 
   private takeDrops(zone: HTMLElement): void {
@@ -122,7 +128,7 @@ export class Speak {
     document.addEventListener("dragleave", over(false));
     document.addEventListener("drop", (event) => {
       over(false)(event);
-      if (event.dataTransfer?.files.length) this.hearFiles(event.dataTransfer.files);
+      if (event.dataTransfer?.files.length) this.hearFiles([...event.dataTransfer.files]);
     });
   }
 
@@ -141,7 +147,7 @@ export class Speak {
 
   private show(action: string, state: string): void {
     this.listen.textContent = action;
-    this.listen.setAttribute("aria-pressed", String(this.microphone !== null));
+    this.listen.setAttribute("aria-pressed", String(this.isListening));
     element("state").textContent = state;
   }
 
@@ -163,4 +169,10 @@ export class Speak {
     element("python-first-answer").textContent = milliseconds(firstAnswerMs);
     element("python-real-time").textContent = milliseconds(1000 * realTimeFactor);
   }
+}
+
+/** Digits run together ("173"), longer words stand apart ("4 marvin"). */
+function asText(words: SpokenWord[]): string {
+  const said = words.map((word) => word.digit);
+  return said.join(said.every((word) => word.length === 1) ? "" : " ");
 }

@@ -52,10 +52,14 @@ const answers: Answers = {
     return { metadata: network.metadata };
   },
   hear: ({ samples, rate }) => opened(ear).hear(samples, rate),
-  async listen({ rate, port }) {
-    opened(ear).listen(rate, port);
+  async listen({ rate, port, purpose }) {
+    opened(ear).listen(rate, port, purpose);
   },
   stop: () => opened(ear).stop(),
+  take: ({ samples, rate }) => opened(ear).take(samples, rate),
+  async enrol({ words }) {
+    opened(ear).enrol(words);
+  },
   look: ({ images }) => opened(eye).see(images),
   feel: ({ text }) => opened(reader).feeling(text),
   begin: ({ text }) => opened(writer).begin(text),

@@ -3,6 +3,7 @@
 import assert from "node:assert";
 import { readFileSync } from "node:fs";
 import test from "node:test";
+import { readWords } from "../src/enrolled";
 import { Listener } from "../src/listener";
 import { Model } from "../src/model";
 import { SpeechRecogniser } from "../src/recogniser";
@@ -15,9 +16,10 @@ interface Recording { name: string; rate: number; chunk: number; pcm: string; wo
 
 const CONFIDENCE_TOLERANCE = 0.002; // other instructions round otherwise
 const STEP_S = 0.01; // of the levels that a word's extent is read from
-const vectors: { model: string; recordings: Recording[] } = JSON.parse(readFileSync(process.env.VECTORS!, "utf8"));
+const vectors: { model: string; modelSha256: string; file: string | null; recordings: Recording[] } = JSON.parse(readFileSync(process.env.VECTORS!, "utf8"));
 startRuntime();
 const recogniser = await SpeechRecogniser.open(await Model.open(readFileSync(vectors.model)));
+if (vectors.file) recogniser.enrolled = readWords(vectors.file, "words.json", vectors.modelSha256, recogniser.crowd!.channels);
 
 for (const { name, rate, chunk, pcm, words } of vectors.recordings) {
   test(name, async () => {

@@ -51,7 +51,7 @@ class Enrolment:
 def enrol(model: Path, words: Path | None, word: str, inputs: Sequence[str], unlike: str | None = None) -> Enrolment:
     """Add a word that is said in these files and folders; one that was there is replaced."""
     recogniser = _recogniser(model, words)
-    if word != word.strip() or not word.isprintable() or len(word) > LONGEST_NAME:
+    if not word or word != word.strip() or not word.isprintable() or len(word) > LONGEST_NAME:
         raise UserError(f"{word!r} is no name for a word: give one of up to {LONGEST_NAME} letters")
     if word in (*recogniser.labels, REJECT):
         raise UserError(f"{word}: the model knows this word already: choose another name")
@@ -66,7 +66,7 @@ def enrol(model: Path, words: Path | None, word: str, inputs: Sequence[str], unl
     least = LEAST_SIMILARITY
     if unlike:
         least = max(least, _closest(recogniser, prototype, unlike) + UNLIKE_MARGIN)
-    alike = [float(own @ prototype_of(_others(directions, number))) for number, own in enumerate(directions)]
+    alike = likenesses(directions)
     wanted = least if least > LEAST_SIMILARITY else LEAST_AMONG_ITS_OWN
     unsure = [str(path) for path, similarity in zip(paths, alike, strict=True) if similarity < wanted]
     if 2 * len(unsure) > len(paths):
@@ -98,6 +98,11 @@ def prototype_of(directions: Sequence[np.ndarray]) -> np.ndarray:
     """The direction in the middle of several."""
     mean = np.mean(directions, axis=0)
     return mean / max(float(np.linalg.norm(mean)), 1e-9)
+
+
+def likenesses(directions: Sequence[np.ndarray]) -> list[float]:
+    """How alike each of several recordings is to the others."""
+    return [float(own @ prototype_of(_others(directions, number))) for number, own in enumerate(directions)]
 
 
 def _recogniser(model: Path, words: Path | None) -> Recogniser:
