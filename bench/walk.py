@@ -280,12 +280,9 @@ def main() -> int:
     parser.add_argument("--seed", type=whole_number, default=0)
     asked = parser.parse_args()
     report, failed = {}, []
-    for name, count, case in (
-        ("sounds", asked.sounds, hear_damaged),
-        ("files", asked.files, read_damaged),
-        ("commands", asked.commands, say_wrongly),
-        ("kills", asked.kills, None),
-    ):
+    cases = {"sounds": hear_damaged, "files": read_damaged, "commands": say_wrongly, "kills": None}
+    for name, case in cases.items():
+        count = getattr(asked, name)
         started = time.monotonic()
         outcomes = kill_stages(count, asked.seed) if case is None else walk(case, count, asked.seed)
         failed += [what for what in outcomes if what.startswith("FAILED")]
