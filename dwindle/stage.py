@@ -16,8 +16,8 @@ class StageParser(FlagParser):
     defaults of the stage's own flags; those under a script's name are for it alone.
     """
 
-    def __init__(self, doc: str) -> None:
-        lines = doc.split("\n")
+    def __init__(self, doc: str | None) -> None:
+        lines = (doc or "\n\n").split("\n")
         super().__init__(description=lines[0], epilog=lines[2].strip())
         chosen = FlagParser(add_help=False, allow_abbrev=False)
         chosen.add_argument("--task", default=DEFAULT_TASK)

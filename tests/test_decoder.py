@@ -125,3 +125,17 @@ def test_other_words_are_counted_but_for_the_newest_frames():
     assert decoder.other_words(18) == 1  # the second alone
     decoder.reset()
     assert decoder.other_words(math.inf) == 0
+
+
+def test_other_words_are_forgotten_after_a_hundred_frames():
+    for until, remembered in ((190, 1), (215, 0)):
+        decoder = FrameDecoder(hearing({100: (0.0, 0.8)}))
+        read(decoder, until)
+        assert decoder.other_words(math.inf) == remembered
+
+
+def test_a_word_has_its_peak_within_five_frames():
+    """One that rises later is another sound, of which the first frames were a part."""
+    for peak, times in ((104, 1), (107, 0)):
+        faint = dict.fromkeys(range(100, peak), (0.06, 0.0))
+        assert len(read(FrameDecoder(hearing(faint | {peak: (0.9, 0.0)})), 140)) == times

@@ -1,6 +1,7 @@
 """Words that are enrolled from a few recordings: heard in files and streams under their own names, kept, forgotten."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tone_model import RATE, chord, crowd, silence, spoken, tone, write_tone_mod
 from dwindle.errors import UserError
 from dwindle.infer.model_file import ModelError
 from dwindle.infer.speech.command import evaluate
-from dwindle.infer.speech.enrol import LEAST_SIMILARITY, enrol, forget
+from dwindle.infer.speech.enrol import LEAST_SIMILARITY, direction_of, enrol, forget, prototype_of
 from dwindle.infer.speech.enrolled import Match, read_words, words_beside
 from dwindle.infer.speech.file_listener import FileListener, Settings
 from dwindle.infer.speech.listener import RealTimeInference
@@ -116,10 +117,17 @@ def test_a_word_enrolled_again_is_replaced(place):
 
 def test_what_a_word_must_not_be_taken_for_sets_how_alike_it_must_be(place):
     like = recording(place / "like" / "0.wav", chord(*LIKE_DOOR))
-    assert enrol(place / "tones.onnx", None, "door", [str(place / "door")]).least_similarity == LEAST_SIMILARITY
+    assert enrol(place / "tones.onnx", None, "door", [str(place / "door")]).least_similarity == 0.6
     assert listener(place).hear(str(like))["text"] == "door"
     said = enrol(place / "tones.onnx", None, "door", [str(place / "door")], str(place / "like"))
     assert LEAST_SIMILARITY < said.least_similarity < 1
+    recogniser = Recogniser(place / "tones.onnx")
+    takes = [soundfile.read(path, dtype="float32")[0] for path in sorted((place / "door").glob("*.wav"))]
+    door = prototype_of([direction_of(recogniser, take) for take in takes])
+    as_heard = np.pad(soundfile.read(like, dtype="float32")[0], 6_144)  # in windows of 0.768 s, every 96 ms
+    windows = [as_heard[start : start + 6_144] for start in range(0, len(as_heard) - 6_144, 768)]
+    closest = max(float(recogniser.direction(window) @ door) for window in windows)
+    assert said.least_similarity == pytest.approx(closest + 0.05, abs=1e-4)
     assert listener(place).hear(str(like))["text"] == ""
     assert listener(place).hear(str(place / "door" / "0.wav"))["text"] == "door"
 
@@ -200,6 +208,14 @@ def test_what_cannot_be_enrolled_is_refused_in_one_line(place):
     for arguments in (["--enrol", "door"], ["--enrol", "door", "--mic"], ["--unlike", door], ["--forget", "x", door]):
         done = infer(*options(place), *arguments)
         assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_a_name_has_40_letters_and_a_recording_5_seconds_at_most(place):
+    door = [str(place / "door" / f"{take}.wav") for take in range(2)]
+    for letters, pause_s, refused in ((40, 4.1, None), (41, 4.1, "no name for a word"), (40, 4.3, "longer than 5 s")):
+        long = recording(place / "long.wav", np.concatenate([chord(*DOOR), silence(pause_s)]))  # and 0.8 s more
+        with pytest.raises(UserError, match=refused) if refused else nullcontext():
+            enrol(place / "tones.onnx", None, "d" * letters, [str(long), *door])
 
 
 def test_a_model_from_before_there_was_a_crowd_enrols_nothing(place):

@@ -11,6 +11,7 @@ import soundfile
 from tone_model import FRAME, RATE, silence, tone, write_tone_model
 
 from dwindle.errors import UserError
+from dwindle.infer.speech import SAMPLE_RATE, WINDOW_SAMPLES
 from dwindle.infer.speech.edges import speech_edges, stream_levels, word_extent
 from dwindle.infer.speech.enrolled import Match
 from dwindle.infer.speech.hold_back import HoldBack
@@ -113,6 +114,24 @@ def test_the_webrtc_detector():
     assert detector._offset == pytest.approx(0.1 * (1 - 0.98**50))  # followed within a second
 
 
+def voiced(sound: np.ndarray, level_db: float) -> int:
+    """How many frames the usual detector takes for a voice, after a second of silence."""
+    detector = VoiceActivityDetector("webrtc")
+    detector.process(np.zeros(RATE, np.float32))
+    rms = float(np.sqrt(np.mean(np.square(sound))))
+    return sum(detector.process((10 ** (level_db / 20) * sound / rms).astype(np.float32)))
+
+
+def test_how_much_the_webrtc_detector_takes_for_a_voice(speechlike):
+    """Louder or quieter, stricter or less so, it would find other frames."""
+    rng = np.random.default_rng(0)
+    hiss = rng.standard_normal(3 * RATE)
+    assert voiced(hiss, -40) == 150
+    assert voiced(hiss, -50) < 20
+    assert voiced(np.sin(2 * np.pi * 900 * np.arange(3 * RATE) / RATE) + 0.3 * hiss, -48) < 20
+    assert voiced(speechlike, -75) > 15
+
+
 def thought(*parts: tuple[float, float]) -> Background:
     """After parts of (seconds, decibels), in hops of 50 ms."""
     background = Background(0.05)
@@ -210,6 +229,9 @@ def test_the_listener_in_seconds(tmp_path):
     inference = RealTimeInference(recogniser)
     assert inference._hangover_samples == 0.1 * RATE + inference._decoder.oldest_frames * FRAME
     assert inference._pre_roll_samples == 0.4 * RATE
+    assert inference._window_samples == 19 * FRAME  # as many frames as 0.768 s hold
+    assert inference._decoder._samples_before == round((recogniser.peak_after_start_s + 0.09) * RATE)
+    assert WINDOW_SAMPLES == SAMPLE_RATE == RATE  # an isolated word is judged on a second
     assert inference._longest_rest_s == pytest.approx(recogniser.peak_before_end_s + 0.4)
     assert recogniser.running_threshold == 0.3
 

@@ -1,7 +1,7 @@
 """Quantisation-aware training: fuse, prepare, train with rounding in place, convert.
 
-torch.ao's graph mode is used rather than its successor in torchao: it exports to QuantizeLinear and DequantizeLinear
-at opset 17, so that the file computes with exactly the scales that were trained.
+torch.ao's graph mode is used rather than its successor in torchao (PT2E), whose file was measured to answer otherwise
+than the network that was trained, and more slowly: bench/pt2e.py, entry 61 of logs/design_log.md.
 """
 
 import copy

@@ -78,13 +78,13 @@ def _check(options: argparse.Namespace, data_dir: Path) -> int:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    common = argparse.ArgumentParser(add_help=False)
+    common = FlagParser(add_help=False)
     common.add_argument("--data_dir", type=nonempty, help=f"the data directory (default: ${VARIABLE}, else data/)")
-    printed = argparse.ArgumentParser(add_help=False)
+    printed = FlagParser(add_help=False)
     printed.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    named = argparse.ArgumentParser(add_help=False)
+    named = FlagParser(add_help=False)
     named.add_argument("names", nargs="+", choices=DATA_SETS, metavar="NAME", help=", ".join(DATA_SETS))
-    parser = FlagParser(prog="python -m dwindle.data", description=__doc__.partition("\n")[0])
+    parser = FlagParser(prog="python -m dwindle.data", description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="list | fetch | check")
     for name, command, parents, purpose in (
         ("list", _list, [common, printed], "what there is, and what fetches the rest"),

@@ -13,7 +13,9 @@ from dwindle.data.source import KOKORO_FILES, MNIST, SST2_ROWS
 from dwindle.errors import UserError
 from dwindle.files import sha256_of
 
-ELSEWHERE = dict.fromkeys(("fsdd", "speech_commands"), "dwindle.tasks.speech.check_recordings")  # who decodes sound
+ELSEWHERE: dict[str, str] = dict.fromkeys(
+    ("fsdd", "speech_commands"), "dwindle.tasks.speech.check_recordings"
+)  # who decodes sound
 NAMES_SHOWN = 3
 SST2_SENTENCES_SHARED = 1  # one test sentence is also a phrase of train, as published
 

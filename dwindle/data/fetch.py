@@ -52,7 +52,7 @@ def download(source: Source, folder: Path, home: str) -> Path:
         found = sha256_of(part)
         part.unlink()
         raise UserError(
-            f"{source.url}: wrong checksum, SHA-256 {found[:12]}… instead of {source.sha256[:12]}…: "
+            f"{source.url}: wrong checksum, SHA-256 {found[:12]}… instead of {(source.sha256 or '')[:12]}…: "
             f"deleted it; fetch again, and if it stays wrong see {home}"
         )
     return part.rename(file)

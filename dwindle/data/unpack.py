@@ -57,8 +57,8 @@ def _members(name: str, raw: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
     else:
         with tarfile.open(fileobj=raw, mode="r:gz") as archive:
             for info in archive:
-                if info.isfile():
-                    yield info.name, archive.extractfile(info)
+                if info.isfile() and (content := archive.extractfile(info)):
+                    yield info.name, content
 
 
 def inside(name: str, archive_name: str) -> PurePosixPath:

@@ -1,9 +1,10 @@
 """Model files: which are released, and what a file says of itself, without opening it in a runtime."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 
 from dwindle.errors import UserError
@@ -50,6 +51,16 @@ def sense_of(path: Path) -> str:
     if sense not in SENSES:
         raise ModelError(f"{path}: made to {sense!r}, which this version cannot: install a newer one")
     return sense
+
+
+def outputs_of(
+    session: onnxruntime.InferenceSession,
+    names: Sequence[str],
+    feed: Mapping[str, np.ndarray],
+    options: onnxruntime.RunOptions | None = None,
+) -> list[np.ndarray]:
+    """What a session gives for this input: arrays all, as no network here has another kind of output."""
+    return [np.asarray(output) for output in session.run(list(names), dict(feed), options)]
 
 
 def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dwindle.infer.images import SIDE
-from dwindle.infer.model_file import ModelError, open_session
+from dwindle.infer.model_file import ModelError, open_session, outputs_of
 
 SENSE = "look"  # what an exported file says of itself
 
@@ -32,6 +32,6 @@ class DigitNetwork:
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """(n, classes)"""
-        (logits,) = self.session.run(["logits"], {"image": images[:, None].astype(np.float32)})
+        (logits,) = outputs_of(self.session, ["logits"], {"image": images[:, None].astype(np.float32)})
         powers = np.exp((logits - logits.max(axis=1, keepdims=True)) / self.temperature)
         return powers / powers.sum(axis=1, keepdims=True)

@@ -178,6 +178,14 @@ def _cluster() -> Iterator[int]:
 
 def _bar(work: Sequence[Work]) -> tqdm:
     """Bytes tell better than files how long the rest takes; in a file of log, a line a minute."""
-    shown = {"mininterval": 0.5} if sys.stderr.isatty() else {"mininterval": LOG_EVERY_S, "maxinterval": LOG_EVERY_S}
-    total = sum(one.size_bytes for one in work)
-    return tqdm(desc="archive", total=total, unit="B", unit_scale=True, file=sys.stderr, smoothing=0.02, **shown)
+    often_s, seldom_s = (0.5, 10.0) if sys.stderr.isatty() else (LOG_EVERY_S, LOG_EVERY_S)
+    return tqdm(
+        desc="archive",
+        total=sum(one.size_bytes for one in work),
+        unit="B",
+        unit_scale=True,
+        file=sys.stderr,
+        smoothing=0.02,
+        mininterval=often_s,
+        maxinterval=seldom_s,
+    )

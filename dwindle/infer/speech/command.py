@@ -17,7 +17,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tqdm import tqdm
 
@@ -31,7 +31,7 @@ from dwindle.infer.speech.live import Display, listen
 from dwindle.infer.speech.microphone import Microphone, input_devices
 from dwindle.infer.speech.model import RUNNING_THRESHOLD
 from dwindle.infer.speech.sound_file import sound_files
-from dwindle.infer.speech.sources import Player, pcm_blocks, pcm_rate
+from dwindle.infer.speech.sources import Pipe, Player, pcm_blocks, pcm_rate
 from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
 from dwindle.infer.speech.workers import answers
 
@@ -246,7 +246,8 @@ def hear_live(settings: Settings, arguments: argparse.Namespace) -> int:
     elif arguments.inputs == ["-"]:
         if sys.stdin is None:
             raise UserError("standard input is closed: arecord -f S16_LE -r 16000 | python infer.py -")
-        rate, blocks = pcm_blocks(sys.stdin.buffer, arguments.rate or 16_000)
+        pipe = cast(Pipe, sys.stdin.buffer)  # which can do more than its type says
+        rate, blocks = pcm_blocks(pipe, arguments.rate or 16_000)
         number = listen(Player(blocks, rate), inference, display)
     else:
         with Microphone(arguments.device) as microphone:

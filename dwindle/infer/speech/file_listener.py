@@ -59,7 +59,7 @@ class FileListener:
         """The answer as a row of JSON; what is wrong with a file is its answer too."""
         started = time.perf_counter()
         try:
-            digits = self._all_words(path) if self._inference else self._one_word(path)
+            digits = self._all_words(path, self._inference) if self._inference else self._one_word(path)
         except (UserError, OSError) as error:
             return error_row(path, error)
         latency_ms = round((time.perf_counter() - started) * 1000, 2)
@@ -76,7 +76,7 @@ class FileListener:
             row["error"] = row["error"].replace(file.name, name)
         return row | {"file": name}
 
-    def _all_words(self, path: str) -> list[dict[str, Any]]:
+    def _all_words(self, path: str, inference: RealTimeInference) -> list[dict[str, Any]]:
         blocks, rate = native_blocks(path)
         first = next(blocks, np.zeros(0, np.float32))
         processor = AudioProcessor(rate, self.recogniser.sample_rate)
@@ -85,8 +85,8 @@ class FileListener:
             recording, before_s = np.concatenate(list(sound)), HISS_AROUND_S
             longer = len(recording) + 2 * round(HISS_AROUND_S * self.recogniser.sample_rate)
             sound = iter([amid_own_hiss(recording, longer, self.recogniser.sample_rate)])
-        self._inference.reset()
-        events = [event for chunk in sound for event in self._inference.process(chunk)] + self._inference.finish()
+        inference.reset()
+        events = [event for chunk in sound for event in inference.process(chunk)] + inference.finish()
         events.sort(key=lambda event: event.start_s)  # an enrolled word is certain before a digit's end is
         return [event.within(before_s, processor.seconds_heard).as_json() for event in events]
 

@@ -101,7 +101,9 @@ class Source(Protocol):
 
     rate: int
     overflows: int
-    samples_lost: int
+
+    @property
+    def samples_lost(self) -> int: ...
 
     def chunks(self) -> Iterator[np.ndarray]: ...
 

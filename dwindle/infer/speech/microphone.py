@@ -6,11 +6,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dwindle.errors import EXIT_FAILURE, UserError
 from dwindle.infer.speech.sources import BLOCK_S, SampleRing
+
+if TYPE_CHECKING:
+    import sounddevice
 
 RING_S = 5.0  # how far the worker may fall behind before sound is lost
 GONE_AFTER_S = 2.0  # a device that delivers nothing for so long is not there any more ...
@@ -65,7 +69,7 @@ class Microphone:
                 if opened:  # else the next try finds the device busy with this one
                     opened.close(ignore_errors=True)
                 continue
-            self._stream, self._input_latency_s = opened, float(opened.latency)
+            self._stream, self._input_latency_s = opened, float(np.max(opened.latency))
             return self
         if all(HOST_ERROR in problem for problem in problems):  # PortAudio has no word for it
             raise MicrophoneError(
@@ -110,7 +114,7 @@ class Microphone:
         """Samples that the worker was too late for."""
         return self._ring.dropped
 
-    def _capture(self, block: np.ndarray, _frames: int, _time: object, status: object) -> None:
+    def _capture(self, block: np.ndarray, _frames: int, _time: object, status: "sounddevice.CallbackFlags") -> None:
         if status.input_overflow:
             self.overflows += 1
         self._ring.write(block)

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from dwindle.errors import UsageError
-from dwindle.infer.model_file import ModelError, open_session
+from dwindle.infer.model_file import ModelError, open_session, outputs_of
 from dwindle.infer.speech import REJECT, STREAM_WINDOW_S
 from dwindle.infer.speech.enrolled import EnrolledWords, read_crowd, read_words, words_beside
 from dwindle.infer.speech.padding import stream_windows, word_window
@@ -125,7 +125,7 @@ class Recogniser:
         return read_words(path, self.path, len(self.crowd.mean))
 
     def _run(self, samples: np.ndarray, *outputs: str) -> list[np.ndarray]:
-        answers = self._session.run(outputs, {"audio": samples[None, :]}, self._only_asked)
+        answers = outputs_of(self._session, outputs, {"audio": samples[None, :]}, self._only_asked)
         if not all(math.isfinite(answer.sum()) for answer in answers):
             raise ModelError(f"{self.path}: its outputs are not numbers (NaN or infinite): export it again")
         return answers

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -49,9 +50,10 @@ def stream_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE, block_
             raise AudioError(f"{path}: truncated: {frames_read} of {frames_expected} frames could be read")
 
 
-def native_name(path: str | os.PathLike) -> str | bytes:
+def native_name(path: str | os.PathLike) -> str:
     """A file's name as soundfile takes it, which would refuse one that is not UTF-8."""
-    return os.fsencode(path) if os.name == "posix" else os.fspath(path)
+    name: Any = os.fsencode(path) if os.name == "posix" else os.fspath(path)  # of bytes, soundfile's types know nothing
+    return name
 
 
 @contextmanager

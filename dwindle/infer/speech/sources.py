@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +19,14 @@ BLOCK_S = 0.01  # what a sound card would deliver at a time
 OTHER_FORMATS = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"RF64", b"RIFX")
 TEXT_BYTES = 512  # by which text is told from samples
 UNSTATED = math.inf
+
+
+class Pipe(Protocol):
+    """Bytes as they come."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def read1(self, size: int, /) -> bytes: ...
 
 
 def _is_text(start: bytes) -> bool:
@@ -117,7 +125,7 @@ def pcm_rate(text: str) -> int:
     return rate
 
 
-def pcm_blocks(pipe: BinaryIO, rate: int) -> tuple[int, Iterator[np.ndarray]]:
+def pcm_blocks(pipe: Pipe, rate: int) -> tuple[int, Iterator[np.ndarray]]:
     """16-bit mono from a pipe, raw or with the WAV header that arecord writes; (its rate, its blocks)."""
     start, bytes_left = pipe.read(12), UNSTATED
     if start[:4] == b"RIFF" and start[8:] == b"WAVE":
@@ -133,7 +141,7 @@ def pcm_blocks(pipe: BinaryIO, rate: int) -> tuple[int, Iterator[np.ndarray]]:
     return rate, _blocks(pipe, start, round(rate * BLOCK_S) * 2, bytes_left)
 
 
-def _blocks(pipe: BinaryIO, start: bytes, size: int, bytes_left: float) -> Iterator[np.ndarray]:
+def _blocks(pipe: Pipe, start: bytes, size: int, bytes_left: float) -> Iterator[np.ndarray]:
     heard, rest = 0, b""
     while data := start or pipe.read1(int(min(size, bytes_left))):
         start, bytes_left = b"", bytes_left - len(data)
@@ -146,7 +154,7 @@ def _blocks(pipe: BinaryIO, start: bytes, size: int, bytes_left: float) -> Itera
         raise UserError("nothing came in on standard input: arecord -f S16_LE -r 16000 | python infer.py -")
 
 
-def _wav_format(pipe: BinaryIO) -> tuple[int, float]:
+def _wav_format(pipe: Pipe) -> tuple[int, float]:
     """Read up to the first sample: the rate, and how many bytes of sound follow; only 16-bit mono PCM is taken."""
     rate, sound_bytes = 0, UNSTATED
     while header := pipe.read(8):

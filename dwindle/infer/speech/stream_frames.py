@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dwindle.infer.model_file import ModelError, metadata_of, open_session
+from dwindle.infer.model_file import ModelError, metadata_of, open_session, outputs_of
 from dwindle.infer.speech.model import softmax
 
 
@@ -31,7 +31,7 @@ class StreamFrames:
 
         The first frames are of the silence before the streams: the sound's own begin `lag_frames` later.
         """
-        frames, *state = self._session.run(self._outputs, {"audio": samples, **self._state})
+        frames, *state = outputs_of(self._session, self._outputs, {"audio": samples, **self._state})
         self._state = dict(zip(self._state, state, strict=True))
         return softmax(frames)
 

@@ -1,10 +1,14 @@
 """Voice activity and background level: they decide when the network runs and how sure it must be."""
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dwindle.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    import webrtcvad
 
 FRAME_MS = 20
 KINDS = ("webrtc", "energy", "none")
@@ -70,11 +74,12 @@ class VoiceActivityDetector:
         frames = samples[:whole].reshape(-1, self.frame_samples)
         if self.kind == "none":
             return [True] * len(frames)
-        if self.kind == "energy":
+        webrtc = self._webrtc
+        if webrtc is None:
             return [self._is_loud(frame) for frame in frames]
         louder = (frames - self._offsets(frames)) * np.float32(WEBRTC_GAIN * 32_767)
         pcm = np.minimum(np.maximum(louder, -32_768), 32_767).astype("<i2")
-        return [self._webrtc.is_speech(frame.tobytes(), self.sample_rate) for frame in pcm]
+        return [webrtc.is_speech(frame.tobytes(), self.sample_rate) for frame in pcm]
 
     def _offsets(self, frames: np.ndarray) -> np.ndarray:
         """What each frame is shifted by, (frames, 1): the mean of the stream, followed slowly."""
@@ -89,13 +94,13 @@ class VoiceActivityDetector:
     def _is_loud(self, frame: np.ndarray) -> bool:
         """Clearly above a floor that falls at once and rises slowly."""
         level_db = 10 * np.log10(float(np.var(frame)) + 1e-10)
-        if self._noise_db is None:
-            self._noise_db = min(level_db, QUIETEST_DB)
-        self._noise_db = min(level_db, self._noise_db + NOISE_RISE_DB_PER_S * FRAME_MS / 1000)
-        return level_db > max(self._noise_db + ABOVE_NOISE_DB, QUIETEST_DB)
+        floor_db = min(level_db, QUIETEST_DB) if self._noise_db is None else self._noise_db
+        floor_db = min(level_db, floor_db + NOISE_RISE_DB_PER_S * FRAME_MS / 1000)
+        self._noise_db = floor_db
+        return level_db > max(floor_db + ABOVE_NOISE_DB, QUIETEST_DB)
 
 
-def _open_webrtc(sample_rate: int):
+def _open_webrtc(sample_rate: int) -> "webrtcvad.Vad":
     if sample_rate not in WEBRTC_RATES:
         raise UserError(f"the WebRTC voice detector does not work at {sample_rate} Hz: choose --vad energy")
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dwindle.errors import UsageError
-from dwindle.infer.model_file import ModelError, open_session
+from dwindle.infer.model_file import ModelError, open_session, outputs_of
 from dwindle.infer.text.language_memory import Arrays, Memory, nats_of
 from dwindle.infer.text.language_sampler import Sampler
 from dwindle.infer.text.language_vocabulary import BEGINNING, Vocabulary
@@ -94,7 +94,7 @@ class TextGenerator:
 
     def _run(self, feed: Mapping[str, np.ndarray]) -> Arrays:
         whole = {name: feed[name] if name in feed else self._empty(name, len(feed["tokens"])) for name in self._inputs}
-        return dict(zip(self._outputs, self._session.run(self._outputs, whole), strict=True))
+        return dict(zip(self._outputs, outputs_of(self._session, self._outputs, whole), strict=True))
 
     def _empty(self, name: str, texts: int) -> np.ndarray:
         return np.zeros((texts, *self._shapes[name]), np.float32)

@@ -61,6 +61,7 @@ def lines(stream: BinaryIO | None = None) -> Iterator[Given]:
         if sys.stdin is None:
             raise UserError("standard input is closed: give the texts as arguments")
         stream = sys.stdin.buffer
+    assert stream is not None
     number = 0
     while line := stream.readline(LONGEST_FILE):
         number += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dwindle.errors import UserError
-from dwindle.infer.model_file import metadata_of, open_session
+from dwindle.infer.model_file import metadata_of, open_session, outputs_of
 from dwindle.infer.text.review_tokenizer import unpacked, windows
 
 LONGEST_TEXT = 20_000  # characters that are read; reviews are shorter, and a megabyte of anything else need not be
@@ -57,5 +57,5 @@ class SentimentModel:
         return Sentiment(read, self.labels[best], confidence, confidence < self.threshold, len(text) > LONGEST_TEXT)
 
     def _logits(self, tokens: Sequence[int]) -> np.ndarray:
-        (logits,) = self.session.run(["logits"], {"tokens": np.array([tokens], np.int64)})
+        (logits,) = outputs_of(self.session, ["logits"], {"tokens": np.array([tokens], np.int64)})
         return logits[0].astype(np.float64)
