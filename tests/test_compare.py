@@ -3,11 +3,22 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from dwindle.compress.compare import PYTORCH, RUNTIME, Measured, Version, chosen, largest_loss, table
+from dwindle.compress.compare import (
+    PYTORCH,
+    RUNTIME,
+    Measured,
+    Version,
+    chosen,
+    largest_loss,
+    same_answers,
+    table,
+)
+from dwindle.export.formats import to_onnx
 from dwindle.export.measure import Latency
 from dwindle.metrics import accuracy
-from dwindle.task import Budget
+from dwindle.task import Budget, PlainTask
 
 
 def version(name: str, correct: int, size: int = 100_000, time_ms: float = 1.0, test: int = 90) -> Measured:
@@ -65,6 +76,33 @@ def test_what_answers_unlike_its_parent_is_passed_over_and_only_the_best_are_ask
     found, reason = chosen(candidates, PARENT, BUDGET, agrees)
     assert found.name == "trained_on"
     assert "misses: pruned's answer on only 94.5% of the trials; passed over: near pruned's answer on" in reason
+
+
+class Largest(PlainTask):
+    """Which of five numbers is the largest."""
+
+    name, inputs, outputs = "largest", {"point": {0: "batch"}}, {"logits": {0: "batch"}}
+
+    def calibration_inputs(self):
+        yield {"point": torch.randn(200, 5, generator=torch.Generator().manual_seed(0))}
+
+
+def test_answers_are_compared_with_the_parents_network_and_not_with_the_files_own(tmp_path):
+    task, parent, led_away = Largest(), torch.nn.Linear(5, 5), torch.nn.Linear(5, 5)
+    with torch.no_grad():
+        for network, wrong in ((parent, 0.0), (led_away, 1.5)):
+            network.weight.copy_(torch.eye(5))
+            network.bias.copy_(torch.tensor([wrong, 0.0, 0.0, 0.0, 0.0]))
+    versions = []
+    for name, network in (("parent", parent), ("led_away", led_away)):
+        path = tmp_path / f"{name}.onnx"
+        to_onnx(network, {"point": torch.zeros(1, 5)}, path, task.inputs, task.outputs, {})
+        versions.append(Version(name, "quantised", path, network))
+    shares = [same_answers(one, versions[0], task, trials=100) for one in versions]
+    assert shares[0] == 1
+    assert 0.3 < shares[1] < 0.9
+    with pytest.raises(ValueError, match="a file alone"):
+        same_answers(versions[0], Version("file", "quantised", versions[0].onnx_path), task, trials=100)
 
 
 def test_test_sets_have_no_say():
