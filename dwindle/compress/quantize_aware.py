@@ -86,7 +86,7 @@ class QuantizedModel(nn.Module):
                 settings.set_object_type(kind, quantization.QConfig(activation=ACTIVATIONS, weight=WEIGHTS))
             for name in _answering_layers(fused):
                 settings.set_module_name(name, None)
-            whole = PrepareCustomConfig().set_non_traceable_module_names(weightless(model))
+            whole = PrepareCustomConfig().set_non_traceable_module_names(kept_whole(model))
             self.network = quantize_fx.prepare_qat_fx(fused.train(), settings, (), prepare_custom_config=whole)
         _share_ranges_across_reshaping(self.network)
         if batches is not None:
@@ -156,7 +156,7 @@ class _Value(fx.Proxy):
 
 
 class _Tracer(fx.Tracer):
-    """Follows a network into all that holds weights; what holds none (a front end) stays whole."""
+    """Follows a network into all that is to be quantised; what is not (a front end) stays whole."""
 
     def __init__(self, whole: set[str]) -> None:
         super().__init__()
@@ -169,12 +169,13 @@ class _Tracer(fx.Tracer):
         return _Value(node, self)
 
 
-def weightless(network: nn.Module) -> list[str]:
-    """The parts of a network's own making that hold no weights."""
+def kept_whole(network: nn.Module) -> list[str]:
+    """The parts of a network's own making that hold no weights, or say of themselves that they stay as they are."""
+    own = {name: part for name, part in network.named_modules() if not type(part).__module__.startswith("torch.nn")}
     return [
         name
-        for name, module in network.named_modules()
-        if name and not any(True for _ in module.parameters()) and not type(module).__module__.startswith("torch.nn")
+        for name, part in own.items()
+        if name and (getattr(part, "stays_whole", False) or not any(True for _ in part.parameters()))
     ]
 
 
@@ -182,7 +183,7 @@ def folded(network: nn.Module) -> fx.GraphModule:
     """A copy of the network, traced, with its normalisation folded away wherever a layer stands before it."""
     network = copy.deepcopy(network).eval()
     try:
-        graph = _Tracer(set(weightless(network))).trace(network)
+        graph = _Tracer(set(kept_whole(network))).trace(network)
     except (TraceError, TypeError, ValueError) as error:
         raise UserError(f"this network cannot be traced, which quantising in training needs: {error}") from error
     modules = dict(network.named_modules())

@@ -67,7 +67,8 @@ def as_header(path: Path) -> str:
     try:
         return "\n".join(_lines(model, path.name))
     except (KeyError, IndexError, ValueError, StopIteration) as error:
-        raise UserError(f"{path}: not a speech network with float arithmetic, as model_int8.onnx is") from error
+        kind = "with float arithmetic and log-mel energies, as model_int8.onnx is"
+        raise UserError(f"{path}: not a speech network {kind}") from error
 
 
 def convolutions(model: onnx.ModelProto) -> list[Layer]:

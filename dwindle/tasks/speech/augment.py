@@ -123,7 +123,7 @@ class WaveAugment:
 
 
 class SpecAugment(nn.Module):
-    """Masks bands and frames of a log-mel picture, differently for each clip; does nothing outside training."""
+    """Masks bands and frames of a picture, or of several alike, differently for each clip; only in training."""
 
     def __init__(self, bands: int = 4, time_share: float = 0.08, masks: int = 2) -> None:
         super().__init__()
@@ -133,13 +133,14 @@ class SpecAugment(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         if not self.training:
             return picture
-        mean = picture.mean(dim=(1, 2), keepdim=True)
-        picture = (picture - mean).unsqueeze(1)  # masks write zeros: make zero the mean
+        mean = picture.mean(dim=(-2, -1), keepdim=True)
         longest = max(1, int(picture.shape[-1] * self.time_share))
         time_mask = torchaudio.transforms.TimeMasking(longest, iid_masks=True)
+        unmasked = torch.ones(len(picture), 1, *picture.shape[-2:], device=picture.device)
         for _ in range(self.masks):
-            picture = time_mask(self.band_mask(picture))
-        return picture.squeeze(1) + mean
+            unmasked = time_mask(self.band_mask(unmasked))
+        unmasked = unmasked if picture.ndim == 4 else unmasked.squeeze(1)
+        return (picture - mean) * unmasked + mean
 
 
 def mixed_at(audio: Tensor, noise: Tensor, snr_db: Tensor) -> Tensor:

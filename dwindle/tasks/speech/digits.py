@@ -22,6 +22,7 @@ from dwindle.tasks.speech.datasets import (
     part,
     where,
 )
+from dwindle.tasks.speech.front_ends import add_front_end, chosen_front_end
 from dwindle.tasks.speech.kokoro import KOKORO, kokoro_phrases, kokoro_words, model_folder
 from dwindle.tasks.speech.running_speech import RUNNING, running_phrases, running_windows
 from dwindle.tasks.speech.store import ClipStore, joined, open_store
@@ -37,9 +38,10 @@ STRICTER = {"lone_threshold": 0.5, "noisy_threshold": 0.93, "speech_threshold": 
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
-    """Which recordings to learn from."""
+    """Which recordings to learn from, and what to hear them with."""
     group.add_argument("--corpora", nargs="+", metavar="NAME", help="only these, e.g. fsdd speech_commands")
     group.add_argument("--hold_out_speaker", metavar="NAME", help="an FSDD speaker that training never hears")
+    add_front_end(group)
 
 
 def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) -> SpokenWords:
@@ -60,7 +62,8 @@ def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) 
     def load() -> SpokenData:
         return _load(data_dir, chosen, bool(options.corpora), speaker, seed)
 
-    return SpokenWords("spoken_digits", LABELS, load, STRICTER, speaker, HEADLINE)
+    front_end = chosen_front_end(options, made_from)
+    return SpokenWords("spoken_digits", LABELS, load, STRICTER, speaker, HEADLINE, front_end)
 
 
 def _load(data_dir: Path, chosen: tuple[str, ...], asked_for: bool, speaker: str | None, seed: int) -> SpokenData:

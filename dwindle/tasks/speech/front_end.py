@@ -24,13 +24,15 @@ SILENCE_ENERGY = 3e-8  # of a 16-bit recording's last bit; keeps digital silence
 class LogMel(nn.Module):
     """Waveform (batch, samples) to log-mel energies (batch, bands, frames); the clip's level cancels out."""
 
+    maps = 1
+
     def __init__(self, mel_bands: int = MEL_BANDS, hop_samples: int = HOP_SAMPLES) -> None:
         super().__init__()
-        self.hop_samples = hop_samples
+        self.bands, self.hop_samples = mel_bands, hop_samples
         one_period = torch.arange(FRAME_SAMPLES, dtype=torch.float64) * (2 * math.pi / FRAME_SAMPLES)
         self.register_buffer("cosine_table", one_period.cos().float())
         self.register_buffer("window", torch.hann_window(FRAME_SAMPLES))
-        edges_hz = _mel_spaced_hz(mel_bands + 2)
+        edges_hz = mel_spaced_hz(mel_bands + 2)
         self.register_buffer("mel_edges_hz", edges_hz)
         counted = (edges_hz[:-2] >= LEVEL_LOWEST_HZ).float()
         self.register_buffer("level_shares", counted / counted.sum())
@@ -70,7 +72,7 @@ class LogMel(nn.Module):
         return torch.relu(torch.minimum(-distance[:-2] / widths[:-1], distance[2:] / widths[1:]))
 
 
-def _mel_spaced_hz(count: int) -> Tensor:
+def mel_spaced_hz(count: int) -> Tensor:
     """Frequencies evenly spaced on the HTK mel scale."""
 
     def mel(hz: float) -> float:

@@ -4,11 +4,13 @@ Pooled over time it names one word (`logits`); unpooled it spells running speech
 pooled map itself (`embedding`) is what words are told apart by that no layer was trained to name.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from dwindle.tasks.speech.augment import SpecAugment
-from dwindle.tasks.speech.front_end import MEL_BANDS, LogMel
+from dwindle.tasks.speech.front_ends import DEFAULT_FRONT_END, new_front_end
 
 FREQUENCY_STRIDE = 4  # of the whole stem
 
@@ -24,21 +26,23 @@ class SpeechNet(nn.Module):
         blocks: int = 4,
         kernel: int = 7,
         time_stride: int = 1,  # of the trunk's frames; 2 halves the work of a large network that only names words
+        front_end: str = DEFAULT_FRONT_END,
     ) -> None:
         super().__init__()
-        self.front_end = LogMel()
+        self.front_end = new_front_end(front_end)
         self.spec_augment = SpecAugment()
-        self.input_norm = nn.BatchNorm2d(1, affine=False)
+        maps, bands = self.front_end.maps, math.ceil(self.front_end.bands / FREQUENCY_STRIDE)
+        self.input_norm = nn.BatchNorm2d(maps, affine=False)
         wide = stem_channels + stem_channels // 2
         self.stem = nn.Sequential(
-            normalised(nn.Conv2d(1, stem_channels, 5, stride=2, padding=2, bias=False)),
+            normalised(nn.Conv2d(maps, stem_channels, 5, stride=2, padding=2, bias=False)),
             nn.ReLU(inplace=True),
             *separable(stem_channels, wide, (3, 3), stride=(2, time_stride)),
             nn.ReLU(inplace=True),
             Residual(wide, (3, 3)),
         )
         self.across_bands = nn.Sequential(
-            *normalised(nn.Conv2d(wide * MEL_BANDS // FREQUENCY_STRIDE, channels, 1, bias=False)), nn.ReLU(inplace=True)
+            *normalised(nn.Conv2d(wide * bands, channels, 1, bias=False)), nn.ReLU(inplace=True)
         )
         self.trunk = nn.Sequential(*(Residual(channels, (1, kernel)) for _ in range(blocks)))
         self.attention = nn.Conv2d(channels, 1, 1)
@@ -51,8 +55,8 @@ class SpeechNet(nn.Module):
         return self.read(picture)
 
     def read(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The part that is pruned and quantised: log-mel picture in, both readings and the embedding out."""
-        bands = self.stem(self.input_norm(picture.unsqueeze(1)))
+        """The part that is pruned and quantised: the front end's picture in, both readings and the embedding out."""
+        bands = self.stem(self.input_norm(picture.unsqueeze(1) if self.front_end.maps == 1 else picture))
         last = self.trunk(self.across_bands(bands.flatten(1, 2).unsqueeze(2)))
         weights = self.attention(last).softmax(dim=-1)
         pooled = (last * weights).sum(dim=-1, keepdim=True)

@@ -13,6 +13,7 @@ from dwindle.infer.speech import REJECT
 from dwindle.tasks.speech import corpora
 from dwindle.tasks.speech.corpora import TRAIN, VALIDATION, Clip
 from dwindle.tasks.speech.datasets import heard, hiss_windows, noise_windows, part, where
+from dwindle.tasks.speech.front_ends import add_front_end, chosen_front_end
 from dwindle.tasks.speech.store import joined, open_store
 from dwindle.tasks.speech.words import SpokenData, SpokenWords
 
@@ -21,8 +22,9 @@ T = TypeVar("T")
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
-    """Where the recordings are."""
+    """Where the recordings are, and what to hear them with."""
     group.add_argument("--words_dir", type=nonempty, metavar="FOLDER", help="your words, a folder of recordings each")
+    add_front_end(group)
 
 
 def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) -> SpokenWords:
@@ -43,7 +45,12 @@ def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) 
     if untaught := sorted(set(own_words) - heard_in[TRAIN]):
         raise UserError(f"{words_dir}: too few recordings of {untaught[0]!r} to train on: add more")
     labels = (*own_words, REJECT)
-    return SpokenWords("own_words", labels, lambda: _load(data_dir, clips, most), headline=("validation",))
+    front_end = chosen_front_end(options, made_from)
+
+    def load() -> SpokenData:
+        return _load(data_dir, clips, most)
+
+    return SpokenWords("own_words", labels, load, headline=("validation",), front_end=front_end)
 
 
 def thinned(several: Sequence[T], most: int) -> list[T]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dwindle.errors import UserError
-from dwindle.tasks.speech.front_end import ENERGY_FLOOR, FRAME_SAMPLES, HOP_SAMPLES, MEL_BANDS, SILENCE_ENERGY
+from dwindle.tasks.speech.front_end import ENERGY_FLOOR, FRAME_SAMPLES, HOP_SAMPLES, MEL_BANDS, SILENCE_ENERGY, LogMel
 from dwindle.tasks.speech.network import Residual, SpeechNet
 
 FRAME_SPECTRA = 2  # spectra in a frame
@@ -32,6 +32,8 @@ class StreamNet(nn.Module):
         stem = network.eval().stem
         if stem[2].stride[1] != 1:
             raise UserError("a network that strides over time twice cannot carry its state: only a student can")
+        if not isinstance(network.front_end, LogMel):
+            raise UserError("only a network that hears log-mel energies can carry its state")
         self.front_end, self.input_norm = network.front_end, network.input_norm
         self.state: dict[str, tuple[int, ...]] = {"samples": (FRAME_SAMPLES - HOP_SAMPLES,)}
         self.state |= {"energies": (LEVEL_AHEAD, MEL_BANDS), "levels": (LEVEL_SPECTRA - 1,)}

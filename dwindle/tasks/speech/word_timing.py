@@ -1,4 +1,4 @@
-"""When in a word the frames of a network name it: training leaves that to chance, and a listener must know it."""
+"""When the frames of a network are, and when in a word they name it: which training leaves to chance."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.engine import Engine
+from dwindle.infer.speech import SAMPLE_RATE, WINDOW_SAMPLES
 from dwindle.infer.speech.edges import MARGIN_MS, speech_edges
+
+
+def frame_samples(engine: Engine) -> int:
+    """The samples between two frames of a network's output: how many more of them eight more windows give."""
+    short, long = (engine({"audio": torch.zeros(1, n * WINDOW_SAMPLES)})["frames"].shape[1] for n in (1, 9))
+    return round(8 * WINDOW_SAMPLES / (long - short))
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,13 @@ from dwindle.tasks.speech.augment import WaveAugment
 from dwindle.tasks.speech.corpora import HISS
 from dwindle.tasks.speech.crowd import crowd_of
 from dwindle.tasks.speech.datasets import HeardClips
+from dwindle.tasks.speech.front_ends import DEFAULT_FRONT_END
 from dwindle.tasks.speech.losses import spelling_loss
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.tasks.speech.rejection import Heard, best_words, calibrated_threshold, rejected
 from dwindle.tasks.speech.sequences import StringMaker
 from dwindle.tasks.speech.store import ClipStore, balanced
-from dwindle.tasks.speech.word_timing import Peak, middle_peak
+from dwindle.tasks.speech.word_timing import Peak, frame_samples, middle_peak
 
 TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
 STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
@@ -92,9 +93,10 @@ class SpokenWords(PlainTask):
         stricter: Mapping[str, float] | None = None,  # thresholds of running speech that are not as any other word's
         held_out_speaker: str | None = None,  # whom training never hears
         headline: tuple[str, ...] = (),
+        front_end: str = DEFAULT_FRONT_END,  # of the networks that are built
     ) -> None:
         self.name, self.labels, self.load, self.stricter = name, labels, load, stricter or {}
-        self.held_out_speaker, self.headline = held_out_speaker, headline
+        self.held_out_speaker, self.headline, self.front_end = held_out_speaker, headline, front_end
         self.class_numbers = {label: number for number, label in enumerate(labels)}
 
     @cached_property
@@ -205,7 +207,8 @@ class SpokenWords(PlainTask):
 
     def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
         shape = dict(TEACHER if role == "teacher" else STUDENT)
-        arguments = {"classes": len(self.labels), **shape, **({"channels": width} if width else {})}
+        shape |= {"front_end": self.front_end, **({"channels": width} if width else {})}
+        arguments = {"classes": len(self.labels), **shape}
         return self.rebuild(arguments), arguments
 
     def rebuild(self, arguments: dict[str, Any]) -> nn.Module:
@@ -288,12 +291,6 @@ class SpokenWords(PlainTask):
 
     def _heard(self, engine: Engine, clips: HeardClips) -> Heard:
         return best_words(in_batches(engine, {"audio": clips.audio}, READ_BATCH)["logits"], self.reject_class)
-
-
-def frame_samples(engine: Engine) -> int:
-    """The samples between two frames of a network's output: how many more of them eight more windows give."""
-    short, long = (engine({"audio": torch.zeros(1, n * WINDOW_SAMPLES)})["frames"].shape[1] for n in (1, 9))
-    return round(8 * WINDOW_SAMPLES / (long - short))
 
 
 def _only(names: list[str], chosen: Tensor) -> list[str]:
