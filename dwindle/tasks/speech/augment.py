@@ -46,7 +46,7 @@ class WaveAugment:
         self.strength = strength or Strength()
         hiss = hiss_recordings().flatten()
         self.noises = torch.cat([torch.from_numpy(np.concatenate(list(noises))), hiss] if len(noises) else [hiss])
-        self.rooms, self.hums = _room_responses(), _hums()
+        self.rooms, self.hums = room_responses(), _hums()
 
     def __call__(self, audio: Tensor) -> Tensor:
         self.noises, self.rooms = self.noises.to(audio.device), self.rooms.to(audio.device)
@@ -216,9 +216,9 @@ def _fast_length(length: int) -> int:
     return min(n for n in (base << k for base in (8, 9, 10, 12, 15) for k in range(8, 20)) if n >= length)
 
 
-def _room_responses() -> Tensor:
-    """Room responses: the direct sound, then noise that dies away; the same rooms in every run."""
-    generator = torch.Generator().manual_seed(0)
+def room_responses(seed: int = 0) -> Tensor:
+    """Room responses: the direct sound, then noise that dies away; for one seed the same rooms in every run."""
+    generator = torch.Generator().manual_seed(seed)
     seconds = torch.arange(ROOM_SAMPLES) / SAMPLE_RATE
     shortest, longest = (math.log(bound) for bound in REVERBERATION_S)
     fall_s = torch.exp(torch.empty(ROOMS, 1).uniform_(shortest, longest, generator=generator))

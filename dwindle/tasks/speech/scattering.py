@@ -24,7 +24,7 @@ CUT_AFTER = 3.0  # standard deviations of a filter's envelope in time
 FASTEST_STEP, SLOWEST_STEP = 8, 32  # samples between two values of an envelope; kymatio's octaves lie between
 MOVING_STEP = 2  # values of an envelope between two of how it moves
 FLOOR = 3e-3  # relative to the clip's own level: the root of the log-mel energies' floor
-SILENCE = 1e-6  # amplitude of a 16-bit recording's last bit in one band; keeps digital silence finite
+SILENCE = 3e-7  # less than the amplitude of a 16-bit recording's last bit in one band; keeps digital silence finite
 
 Wavelet = dict[str, Any]  # as kymatio describes it: xi, its centre, and sigma, its width, in cycles a sample; j
 
