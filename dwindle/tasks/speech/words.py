@@ -33,8 +33,8 @@ from dwindle.tasks.speech.sequences import StringMaker
 from dwindle.tasks.speech.store import ClipStore, balanced
 from dwindle.tasks.speech.word_timing import Peak, frame_samples, middle_peak
 
-TEACHER = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
-STUDENT = {"channels": 80, "stem_channels": 16, "blocks": 4}
+TEACHER: dict[str, Any] = {"channels": 240, "stem_channels": 32, "blocks": 8, "time_stride": 2}
+STUDENT: dict[str, Any] = {"channels": 80, "stem_channels": 16, "blocks": 4}
 SHIFT_SAMPLES = SAMPLE_RATE // 10
 JUST_SAID_SHARE = 0.25  # of the batches hold words as running speech has them judged
 JUST_SAID_WINDOW = (0.4, 0.75)  # of a second: a listener does not wait for more
