@@ -75,6 +75,7 @@ def test_the_command_that_made_it_names_no_folder_of_this_machine(monkeypatch):
     called = ["/home/me/dwindle/train_distill.py", "--lr", "0.1", "--start_from", "/home/me/runs/a/student.pt"]
     called += ["--output_dir=/home/me/runs/b", "--alpha=0.5"]
     monkeypatch.setattr("sys.argv", called)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # as of a script
     made = Checkpoint("t", [], "student", "trained", {}, {}, 0)
     assert made.command == "python train_distill.py --lr 0.1 --start_from a/student.pt --output_dir=runs/b --alpha=0.5"
 
