@@ -26,7 +26,7 @@ import torch
 from torch import nn
 
 from dwindle.checkpoint import load_checkpoint
-from dwindle.cli import FlagParser, positive_int
+from dwindle.cli import FlagParser, nonempty, positive_int
 from dwindle.compress.qdq import store_trained_scales
 from dwindle.compress.quantize_aware import QuantizedModel
 from dwindle.engine import Engine, onnx_engine, torch_engine
@@ -183,7 +183,7 @@ def time_in_turns(rows: dict[str, dict[str, Any]], folder: Path, task: Task) -> 
 
 def parse_arguments() -> argparse.Namespace:
     parser = FlagParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data_dir", help="default: $DWINDLE_DATA, else ./data")
+    parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else ./data")
     parser.add_argument("--steps", type=positive_int, default=200)
     return parser.parse_args()
 

@@ -10,9 +10,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
-from web_browser import build_site
 
-from bench.browser import served
 from dwindle.errors import UserError
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.tasks.speech.voices import installed_synthesisers
@@ -80,12 +78,16 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Path:
     """The page, built."""
+    from web_browser import build_site  # here: these rules are tried without the other files, too
+
     return build_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")
 def url(site):
     """Where a plain file server offers the page."""
+    from bench.browser import served
+
     with served(site) as address:
         yield address
 

@@ -133,7 +133,7 @@ def test_peoples_words_are_enrolled_as_python_enrols_them(site, data_dir, tmp_pa
 def test_pythons_file_of_words_is_taken_and_its_words_are_heard(page, words, tmp_path):
     said = sentence(tmp_path)
     assert hears(page, said) == ["3"]
-    page.get_by_label("A file of words").set_input_files(words)
+    page.get_by_label("A file of words, from here").set_input_files(words)
     page.wait_for_selector("#own-state:has-text('hello: heard from now on')")
     assert hears(page, said) == [HELLO, "3", HELLO]
     assert page.inner_text("#state") == "sentence.wav: hello 3 hello"
@@ -244,13 +244,13 @@ def test_a_file_of_words_that_is_damaged_or_another_models_is_named(page, words,
         ({"model_sha256": "0" * 64}, "enrolled with another model"),
     ):
         (tmp_path / "spoilt.json").write_text(json.dumps(whole | change), encoding="utf-8")
-        page.get_by_label("A file of words").set_input_files(tmp_path / "spoilt.json")
+        page.get_by_label("A file of words, from here").set_input_files(tmp_path / "spoilt.json")
         page.wait_for_selector(f"#own-problem:has-text('{said}')")
     (tmp_path / "spoilt.json").write_text("[", encoding="utf-8")
     dropped(page, "#drop", "spoilt.json", b"[")
     page.wait_for_selector("#problem:has-text('spoilt.json is not a file of enrolled words')")
     assert own_words(page) == []
-    page.get_by_label("A file of words").set_input_files(words)
+    page.get_by_label("A file of words, from here").set_input_files(words)
     page.wait_for_selector("#own-words b:has-text('hello')")
     assert page.locator("#own-problem").is_hidden()
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -52,12 +53,13 @@ def _shared(settings: Settings, paths: Sequence[str], workers: int) -> Iterator[
     pool = ProcessPoolExecutor(workers, spawn, _start_worker, (settings,))
     try:
         with signals_as_interruption():  # from the first worker on, as a signal would leave them behind
-            handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers inherit it: Ctrl-C is for this process
             chunk = max(1, min(MOST_IN_A_CHUNK, len(paths) // (4 * workers)))
+            resource_tracker.ensure_running()  # it would let the signal through again
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # workers inherit it: Ctrl-C is for this process,
             try:
                 rows = pool.map(_hear_in_worker, paths, chunksize=chunk)
             finally:
-                signal.signal(signal.SIGINT, handler)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # which then hears what came meanwhile
             yield from rows
     except BrokenProcessPool as error:
         raise UserError("a worker was stopped from outside: try fewer --workers, or free some memory") from error
