@@ -16,7 +16,7 @@ from dwindle.export.verify import agreement
 from dwindle.files import sha256_of
 from dwindle.machine import processor
 from dwindle.metrics import SHARE, Metric
-from dwindle.results import load_results
+from dwindle.results import load_or_begin
 from dwindle.task import Budget, Task
 
 RUNTIME, PYTORCH = "onnxruntime", "pytorch"  # one thread each
@@ -94,7 +94,7 @@ def measured(
 
     The teacher takes its turns in PyTorch where its checkpoint lies in the folder: its row, with its time, comes too.
     """
-    row = teacher_row(folder)
+    row = teacher_row(folder, task.name)
     teacher = _restored(folder / row["file"], task) if row else None
     example = {name: tensor[:1] for name, tensor in task.trial_inputs(1)["real"].items()}
     sessions = {version.name: open_session(version.onnx_path) for version in versions}
@@ -111,10 +111,9 @@ def measured(
     return found, [row | {"latency": {PYTORCH: taken[PYTORCH, TEACHER].as_row()}, "processor": processor()}]
 
 
-def teacher_row(folder: Path) -> dict[str, Any] | None:
+def teacher_row(folder: Path, task: str) -> dict[str, Any] | None:
     """Stage 1's row of the teacher, where its checkpoint still lies in the folder."""
-    results = folder / "results.json"
-    for row in load_results(results)["rows"] if results.is_file() else []:
+    for row in load_or_begin(folder / "results.json", task)["rows"]:
         path = folder / row["file"]
         if row["stage"] == TEACHER and path.is_file() and sha256_of(path) == row["sha256"]:
             return row
