@@ -26,7 +26,7 @@ from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.errors import run
 from dwindle.files import write_json
-from dwindle.task import first_output, open_task, options_of
+from dwindle.task import Task, first_output, open_task, options_of
 from dwindle.tasks.images.datasets import Digits, drawn_digits
 from dwindle.train.distillation import KnowledgeDistillationLoss
 
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def learnt(
-    task: Any, few: Digits, teacher: nn.Module, drawn: nn.Module, before: dict[str, Tensor], test: Digits, draw: int
+    task: Task, few: Digits, teacher: nn.Module, drawn: nn.Module, before: dict[str, Tensor], test: Digits, draw: int
 ) -> dict[str, float]:
     """The accuracy of each way to learn from these few."""
     distill = KnowledgeDistillationLoss()
@@ -103,7 +103,7 @@ def examples(training: Digits, shots: int, draw: int) -> Digits:
     return training.only(torch.cat([order[targets == digit][:shots] for digit in range(10)]))
 
 
-def student_of(task: Any, seed: int) -> nn.Module:
+def student_of(task: Task, seed: int) -> nn.Module:
     """A new student with weights of its own."""
     torch.manual_seed(seed)
     return task.build("student")[0]

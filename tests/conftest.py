@@ -92,6 +92,22 @@ def url(site):
         yield address
 
 
+@pytest.fixture(scope="module")
+def playwright(site):
+    """What drives browsers."""
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright):
+    """A real browser without a screen, and without a microphone."""
+    from bench.browser import browser
+
+    with browser(playwright) as started:
+        yield started
+
+
 @pytest.fixture
 def tone() -> np.ndarray:
     """One second of 440 Hz at half scale."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from script_process import ROOT, run_script
-from tiny_corpus import QUICK, environment, torchrun, train, write_fsdd
+from tiny_corpus import QUICK, SHRINK, environment, torchrun, train, write_fsdd
 
 from dwindle.checkpoint import load_checkpoint
 from dwindle.compress.prune import sparsity
@@ -84,20 +84,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.mark.slow(seconds=40)
 def test_two_processes_shrink_a_network_together(folder):
-    flags = (
-        "--data_dir",
-        "data",
-        "--corpora",
-        "fsdd",
-        "--batch_size",
-        "20",
-        "--rounds",
-        "3",
-        "--trials",
-        "100",
-        "--json",
-    )
-    flags += ("--steps", "2", "--epochs_per_step", "1", "--qat_epochs", "1", "--structured", "0.3")
+    flags = (*SHRINK, "--json", "--steps", "2", "--structured", "0.3")
     done = run_script(folder, *torchrun(2), ROOT / "prune_and_quantize.py", *flags)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)  # that of one process

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from script_process import ROOT, RunningScript, run_script
-from tiny_corpus import QUICK, torchrun, write_fsdd
+from tiny_corpus import QUICK, SHRINK, torchrun, write_fsdd
 
 from dwindle.checkpoint import load_checkpoint
 from dwindle.results import load_results
@@ -136,21 +136,7 @@ def test_a_machine_is_lost_the_other_goes_on_and_both_shrink_what_came_of_it(fol
     assert "student: goes on after" in done.stdout  # alone, from where both were
     assert load_checkpoint(folder / "out/student.pt").metrics["epochs"] == EPOCHS
 
-    shrink = (
-        "--data_dir",
-        "data",
-        "--corpora",
-        "fsdd",
-        "--batch_size",
-        "20",
-        "--rounds",
-        "3",
-        "--trials",
-        "100",
-        "--output_dir",
-        "out",
-    )
-    shrink += ("--steps", "1", "--epochs_per_step", "1", "--qat_epochs", "1")
+    shrink = (*SHRINK, "--output_dir", "out", "--steps", "1")
     for machine in two_nodes(folder, ROOT / "prune_and_quantize.py", *shrink):
         done = machine.finished(400)
         assert done.returncode == 0, done.stderr

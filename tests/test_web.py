@@ -25,20 +25,8 @@ def read(path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def playwright(site):
-    with pytest.importorskip("playwright.sync_api").sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def plain_browser(playwright):
-    with browser(playwright) as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
-def loaded(plain_browser, url):
-    page = opened(plain_browser, url)
+def loaded(chromium, url):
+    page = opened(chromium, url)
     yield page
     page.context.close()
 
@@ -170,8 +158,8 @@ def test_a_refused_microphone_is_explained_and_recordings_are_a_way_on(playwrigh
         assert page.locator("#problem").is_hidden()
 
 
-def test_no_microphone_is_explained(plain_browser, url):
-    page = plain_browser.new_context().new_page()
+def test_no_microphone_is_explained(chromium, url):
+    page = chromium.new_context().new_page()
     none = "Promise.reject(new DOMException('Requested device not found', 'NotFoundError'))"  # there may be one here
     page.add_init_script(f"navigator.mediaDevices.getUserMedia = () => {none}")
     page.goto(url)
@@ -182,8 +170,8 @@ def test_no_microphone_is_explained(plain_browser, url):
     page.context.close()
 
 
-def test_without_webassembly_the_page_says_so_and_offers_the_recordings(plain_browser, url):
-    page = plain_browser.new_context().new_page()
+def test_without_webassembly_the_page_says_so_and_offers_the_recordings(chromium, url):
+    page = chromium.new_context().new_page()
     page.add_init_script("delete window.WebAssembly")
     page.goto(url)
     page.wait_for_selector("#problem:has-text('no WebAssembly')")
@@ -192,8 +180,8 @@ def test_without_webassembly_the_page_says_so_and_offers_the_recordings(plain_br
     page.context.close()
 
 
-def test_it_works_offline_once_loaded_and_loads_nothing_from_elsewhere(plain_browser, site):
-    context = plain_browser.new_context()
+def test_it_works_offline_once_loaded_and_loads_nothing_from_elsewhere(chromium, site):
+    context = chromium.new_context()
     page, asked = context.new_page(), []
     context.on("request", lambda request: asked.append(request.url))
     with served(site) as address:
@@ -210,8 +198,8 @@ def test_it_works_offline_once_loaded_and_loads_nothing_from_elsewhere(plain_bro
     context.close()
 
 
-def test_on_a_phone_nothing_is_cut_off(plain_browser, url):
-    page = opened(plain_browser, url, **PHONE)
+def test_on_a_phone_nothing_is_cut_off(chromium, url):
+    page = opened(chromium, url, **PHONE)
     page.get_by_role("button", name="one seven three").tap()
     page.wait_for_selector("#state:has-text('173')")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -219,8 +207,8 @@ def test_on_a_phone_nothing_is_cut_off(plain_browser, url):
     page.context.close()
 
 
-def test_the_keyboard_is_enough(plain_browser, url):
-    page = opened(plain_browser, url)
+def test_the_keyboard_is_enough(chromium, url):
+    page = opened(chromium, url)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "tab-speak"
     page.keyboard.press("Tab")
@@ -248,8 +236,8 @@ def test_compare_shows_every_version_and_the_command_that_made_it(page):
     assert page.errors == []
 
 
-def test_compare_fits_a_phone_in_the_dark(plain_browser, url):
-    page = opened(plain_browser, url, **PHONE, color_scheme="dark")
+def test_compare_fits_a_phone_in_the_dark(chromium, url):
+    page = opened(chromium, url, **PHONE, color_scheme="dark")
     page.get_by_role("tab", name="Compare").tap()
     page.wait_for_selector("#size-chart .mark")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -7,8 +7,6 @@ import pytest
 from script_process import ROOT
 from web_browser import PHONE, opened
 
-from bench.browser import browser
-
 LOOKS = {
     "desk": {"viewport": {"width": 1100, "height": 800}},
     "desk_dark": {"viewport": {"width": 1100, "height": 800}, "color_scheme": "dark"},
@@ -46,12 +44,6 @@ FAINT = f"""
     }}).filter(([contrast]) => contrast < least).map(([, text]) => text);
 }}
 """
-
-
-@pytest.fixture(scope="module")
-def chromium(url):
-    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright, browser(playwright) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,6 @@ import pytest
 from script_process import ROOT
 from web_browser import opened, run_node_test
 
-from bench.browser import browser
-
 # lines from 0 to 1 in a digit's box, as people draw them with a mouse
 LINES = {
     "0": [[(0.5, 0), (0.15, 0.2), (0.1, 0.7), (0.45, 1), (0.85, 0.75), (0.85, 0.25), (0.5, 0)]],
@@ -36,12 +34,6 @@ SENTENCES = (
     "it " + "never ends and " * 150 + "is wonderful",
 )
 PROMPT = "First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\nSpeak, speak."
-
-
-@pytest.fixture(scope="module")
-def chromium(url):
-    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright, browser(playwright) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -48,18 +48,6 @@ def words(takes, tmp_path_factory):
     return file
 
 
-@pytest.fixture(scope="module")
-def playwright(site):
-    with pytest.importorskip("playwright.sync_api").sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def chromium(playwright):
-    with browser(playwright) as started:
-        yield started
-
-
 @pytest.fixture
 def page(chromium, url):
     """A visitor who has added no word yet."""

@@ -14,6 +14,8 @@ from dwindle.infer.speech import SAMPLE_RATE
 SPEAKERS = {"george": 0.9, "theo": 1.0, "lucas": 1.1}  # with the pitch of each
 TAKES = (0, 5, 10, 11, 12, 13)  # one to test, one to validate, four to train
 QUICK = ("--corpora", "fsdd", "--batch_size", "12", "--width", "48", "--lr", "0.01")
+SHRINK = ("--data_dir", "data", "--corpora", "fsdd", "--batch_size", "20", "--rounds", "3", "--trials", "100")
+SHRINK += ("--epochs_per_step", "1", "--qat_epochs", "1")
 ALONE = (*QUICK, "--alpha", "0", "--epochs", "5", "--patience", "0", "--output_dir", "out")
 
 
