@@ -34,8 +34,7 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(FRAME_SAMPLES))
         edges_hz = mel_spaced_hz(mel_bands + 2)
         self.register_buffer("mel_edges_hz", edges_hz)
-        counted = (edges_hz[:-2] >= LEVEL_LOWEST_HZ).float()
-        self.register_buffer("level_shares", counted / counted.sum())
+        self.register_buffer("level_shares", level_shares(edges_hz[:-2]))
         half = FRAME_SAMPLES // 2
         # the transform's rows: cosines of bins 0..half, then sines of bins 1..half-1 (a cosine three quarters on)
         self.register_buffer("row_bins", torch.cat([torch.arange(half + 1), torch.arange(1, half)]).int())
@@ -43,9 +42,7 @@ class LogMel(nn.Module):
         self.register_buffer("row_phases", quarter_turns.int())
 
     def forward(self, audio: Tensor) -> Tensor:
-        energies = self.energies(audio)
-        level = torch.matmul(energies.mean(dim=-1), self.level_shares.unsqueeze(1)).unsqueeze(2)
-        return torch.log(energies / (level + SILENCE_ENERGY) + ENERGY_FLOOR)
+        return log_relative(self.energies(audio), self.level_shares)
 
     def energies(self, audio: Tensor) -> Tensor:
         """The mel energies as torchaudio defines them."""
@@ -70,6 +67,18 @@ class LogMel(nn.Module):
         distance = self.mel_edges_hz.unsqueeze(1) - bins * (SAMPLE_RATE / FRAME_SAMPLES)
         widths = (self.mel_edges_hz[1:] - self.mel_edges_hz[:-1]).unsqueeze(1)
         return torch.relu(torch.minimum(-distance[:-2] / widths[:-1], distance[2:] / widths[1:]))
+
+
+def level_shares(bands_hz: Tensor) -> Tensor:
+    """(bands,): how much each band counts for a clip's level, by a frequency of each: low ones do not."""
+    counted = (bands_hz >= LEVEL_LOWEST_HZ).float()
+    return counted / counted.sum()
+
+
+def log_relative(energies: Tensor, shares: Tensor) -> Tensor:
+    """The logarithm of energies (batch, bands, frames), relative to the level of each clip."""
+    level = torch.matmul(energies.mean(dim=-1), shares.unsqueeze(1)).unsqueeze(2)
+    return torch.log(energies / (level + SILENCE_ENERGY) + ENERGY_FLOOR)
 
 
 def mel_spaced_hz(count: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from dwindle.errors import imported
 from dwindle.infer.speech import SAMPLE_RATE
-from dwindle.tasks.speech.front_end import HOP_SAMPLES, LEVEL_LOWEST_HZ
+from dwindle.tasks.speech.front_end import HOP_SAMPLES, level_shares
 
 SCALE = 5  # average and wavelets are no longer than 2^5 allows: as fine in time as a log-mel frame
 PER_OCTAVE = (8, 1)  # wavelets of the first and of the second order
@@ -47,8 +47,8 @@ class Scattering(nn.Module):
         self.groups = nn.ModuleList(
             _Group([one for one, _ in group], group[0][1], average_width, self.maps) for group in groups
         )
-        counted = torch.tensor([float(one["xi"] * SAMPLE_RATE >= LEVEL_LOWEST_HZ) for one in first])
-        self.register_buffer("level_shares", counted / counted.sum())
+        centres_hz = torch.tensor([one["xi"] * SAMPLE_RATE for one in first])
+        self.register_buffer("level_shares", level_shares(centres_hz))
 
     def forward(self, audio: Tensor) -> Tensor:
         amplitudes = self.amplitudes(audio)

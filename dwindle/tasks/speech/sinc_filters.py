@@ -12,12 +12,11 @@ from torch.nn import functional
 
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.tasks.speech.front_end import (
-    ENERGY_FLOOR,
     FRAME_SAMPLES,
     HOP_SAMPLES,
-    LEVEL_LOWEST_HZ,
     MEL_BANDS,
-    SILENCE_ENERGY,
+    level_shares,
+    log_relative,
     mel_spaced_hz,
 )
 
@@ -40,16 +39,13 @@ class SincFilters(nn.Module):
         # in widths that the band began with, so that all bands learn equally fast
         self.raised = nn.Parameter(torch.zeros(bands))
         self.widened = nn.Parameter(torch.zeros(bands))  # the logarithm
-        counted = (self.first_low_hz >= LEVEL_LOWEST_HZ).float()
-        self.register_buffer("level_shares", counted / counted.sum())
+        self.register_buffer("level_shares", level_shares(self.first_low_hz))
         self.register_buffer("window", torch.hamming_window(FRAME_SAMPLES, periodic=False))
         pooling = torch.hann_window(FRAME_SAMPLES // STEP_SAMPLES + 2, periodic=False)[1:-1]
         self.register_buffer("pooling", pooling.reshape(1, 1, 1, -1) * (AS_TRANSFORMED / pooling.sum()))
 
     def forward(self, audio: Tensor) -> Tensor:
-        energies = self.energies(audio)
-        level = torch.matmul(energies.mean(dim=-1), self.level_shares.unsqueeze(1)).unsqueeze(2)
-        return torch.log(energies / (level + SILENCE_ENERGY) + ENERGY_FLOOR)
+        return log_relative(self.energies(audio), self.level_shares)
 
     def energies(self, audio: Tensor) -> Tensor:
         """Of each band in frames as long, as far apart and as centred as log-mel frames."""
