@@ -62,19 +62,19 @@ THRESHOLDS = {
 class RememberingRecogniser(Recogniser):
     """Runs the network once on each piece of sound."""
 
-    _answers: dict[int, list[np.ndarray]] | None = None
+    _answers: dict[tuple, list[np.ndarray]] | None = None
 
     def remember(self) -> None:
         """From now on; what is asked while a file is checked is not worth it."""
         self._answers = {}
 
-    def _run(self, samples: np.ndarray) -> list[np.ndarray]:
+    def _run(self, samples: np.ndarray, *outputs: str) -> list[np.ndarray]:
         if self._answers is None:
-            return super()._run(samples)
-        key = hash(samples.tobytes())
+            return super()._run(samples, *outputs)
+        key = hash(samples.tobytes()), outputs
         if key not in self._answers:
-            logits, frames, *_ = super()._run(samples)
-            self._answers[key] = [logits, frames[:, -NEWEST_FRAMES:].copy()]
+            answers = super()._run(samples, *outputs)
+            self._answers[key] = [a[:, -NEWEST_FRAMES:].copy() if a.ndim == 3 else a for a in answers]
         return self._answers[key]
 
 

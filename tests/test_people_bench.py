@@ -12,6 +12,7 @@ import soundfile
 from script_process import ROOT
 from tone_model import DIGITS, RATE, silence, spoken, tone, write_tone_model
 
+from bench.listener_rules import RememberingRecogniser
 from bench.people import as_table, by_kind, greedy_words, judged
 from dwindle.infer.speech.evaluate import Entry
 from dwindle.infer.speech.model import Recogniser
@@ -138,3 +139,14 @@ def test_the_command_line_writes_json_and_refuses_a_folder_without_people(data, 
 def test_frames_of_a_whole_recording_are_all_there(data):
     recogniser = Recogniser(write_tone_model(data / "again.onnx"))
     assert len(recogniser.frames(spoken("1234"), 0)) == len(spoken("1234")) // recogniser.frame_samples
+
+
+def test_what_is_remembered_is_what_the_network_answers(tmp_path):
+    """A regression: it took the outputs that are asked for to be always the same two."""
+    model = write_tone_model(tmp_path / "tones.onnx")
+    plain, remembering = Recogniser(model), RememberingRecogniser(model)
+    remembering.remember()
+    for sound in (spoken("47")[:8_000], tone(3, 0.5)):
+        for _ in range(2):
+            assert np.array_equal(remembering.pooled(sound), plain.pooled(sound))
+            assert np.array_equal(remembering.frames(sound, 5), plain.frames(sound, 5))
