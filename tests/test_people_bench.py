@@ -67,12 +67,15 @@ def test_single_words_are_counted_by_collection_and_over_all_speakers(report):
     assert [rows[name]["recordings"] for name in rows] == [3, 1, 4]
     for way in ("best of ten", "accepted, shipped", "listener"):
         assert [rows[name][way]["value"] for name in rows] == pytest.approx([2 / 3, 1, 3 / 4])
+    assert rows["b"]["expecting digits"]["value"] == 1
     assert rows["a"]["best of ten"]["low"] < 0.5 < 0.9 < rows["a"]["best of ten"]["high"]
 
 
 def test_a_threshold_that_keeps_other_words_out_keeps_words_out_as_well(report):
     taken, at = report["other_words_taken"], report["thresholds"]
     assert (taken["count"], taken["value"]) == (4, 0.25)
+    heard = report["other_words_heard_as_digits"]
+    assert (heard["count"], heard["value"]) == (4, 0.25)
     assert at["shipped"] < at["3%"] <= at["1%"]
     accepted = report["isolated"][-1]
     assert accepted["accepted, 1%"]["value"] <= accepted["accepted, 3%"]["value"] <= accepted["best of ten"]["value"]
@@ -80,7 +83,7 @@ def test_a_threshold_that_keeps_other_words_out_keeps_words_out_as_well(report):
 
 def test_strings_are_read_by_the_listener_and_by_the_frames_alone(report):
     (row,) = report["strings"]
-    for way in ("listener", "greedy", "greedy, no reject"):
+    for way in ("listener", "expecting digits", "greedy", "greedy, no reject"):
         found = row[way]
         edits = [found[name] for name in ("substitutions", "deletions", "insertions", "words")]
         assert edits == [1, 1, 0, 10] and found["value"] == pytest.approx(0.2)
