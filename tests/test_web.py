@@ -11,6 +11,7 @@ from web_browser import PHONE, READY_MS, digits_shown, dropped, microphone_flags
 from web_vectors import DETECTOR, MODEL, strings, vectors
 
 from bench.browser import browser, served
+from dwindle.infer.speech import file_listener
 from dwindle.infer.speech.file_listener import FileListener, Settings
 
 SAMPLES = sorted((ROOT / "samples").glob("*.wav"))
@@ -126,6 +127,27 @@ def test_a_file_that_is_no_sound_is_named_and_the_next_one_is_heard(page, tmp_pa
     assert page.locator("#problem").is_hidden()
 
 
+def test_a_short_recording_gets_a_second_look_as_in_python(page, tmp_path, monkeypatch):
+    """Of a word amid hiss in which the rules for running speech find nothing, and the pooled output does."""
+    rng = np.random.default_rng(0)
+    python = FileListener(Settings(MODEL, None, 1, DETECTOR, isolated=False))
+    for number in range(300):
+        word = read(SAMPLES[number % len(SAMPLES)])
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, np.clip(word + 10 ** rng.uniform(-2, -1) * rng.standard_normal(len(word)), -1, 1), RATE)
+        found = python.hear(str(path))["digits"]
+        with monkeypatch.context() as rules:
+            rules.setattr(file_listener, "SHORT_RECORDING_S", 0)
+            at_once = python.hear(str(path))["digits"]
+        if not at_once and found and found[0]["confidence"] > python.recogniser.threshold + 0.1:
+            break
+    else:
+        pytest.fail("no recording was in need of a second look")
+    page.set_input_files("#file", path)
+    page.wait_for_selector(f"#state:has-text('{path.name}:')")
+    assert digits_shown(page) == [digit["digit"] for digit in found]
+
+
 def test_an_unsure_digit_is_shown_as_unsure(page, tmp_path):
     rng = np.random.default_rng(0)
     words = [read(path) for path in SAMPLES]
@@ -136,14 +158,16 @@ def test_an_unsure_digit_is_shown_as_unsure(page, tmp_path):
         path = tmp_path / f"{number}.wav"
         soundfile.write(path, np.clip(noisy, -1, 1), RATE)
         confidences = [digit["confidence"] for digit in python.hear(str(path))["digits"]]
-        if confidences and min(confidences) < 0.7 and max(confidences) > 0.8:
+        if confidences and min(confidences) < python.recogniser.lone_threshold - 0.05 and max(confidences) > 0.8:
             break
     else:
         pytest.fail("Python was never unsure")
     page.set_input_files("#file", path)
     page.wait_for_selector(f"#state:has-text('{path.name}:')")
     shown = [item.get_attribute("class") for item in page.locator("#heard li").all()]
-    assert shown == ["unsure" if confidence < 0.75 else "sure" for confidence in confidences]
+    assert shown == [
+        "unsure" if confidence < python.recogniser.lone_threshold else "sure" for confidence in confidences
+    ]
     assert page.locator("#heard .unsure b").first.inner_text().endswith("?")
 
 

@@ -1,7 +1,7 @@
 // The worker's ear: blocks of sound in, at any rate; words, level and picture out.
 import type { EnrolledWords } from "./enrolled";
 import { amidOwnHiss } from "./padding";
-import { joined } from "./levels";
+import { joined, speechEdges } from "./levels";
 import { Listener } from "./listener";
 import { MelPicture } from "./mel_picture";
 import type { Block, FromWorker, HeardFile, Purpose, SpokenWord, Take } from "./protocol";
@@ -15,6 +15,7 @@ const MUTED_AFTER_S = 3; // a real microphone hisses: a stream that begins with 
 const SHORT_S = 1; // a recording that is shorter stands amid its own hiss
 const HISS_AROUND_S = 0.75; // about what a run of the network sees
 const FILE_BLOCK_S = 1;
+const SHORT_RECORDING_S = 4, LONGEST_WORD_S = 0.9; // in which no word was found: a second look, as a clip of one word
 
 /** One recording on its way through. */
 class Stream {
@@ -90,8 +91,8 @@ export class Ear {
   async hear(samples: Float32Array, rate: number): Promise<HeardFile> {
     const stream = new Stream(this.recogniser, rate), ownRate = this.recogniser.sampleRate;
     const started = performance.now();
-    let sound = stream.whole(samples);
-    const columns = stream.picture.columns(sound);
+    const recording = stream.whole(samples), columns = stream.picture.columns(recording);
+    let sound = recording;
     const beforeS = stream.heardS < SHORT_S ? HISS_AROUND_S : 0;
     if (beforeS) sound = amidOwnHiss(sound, sound.length + 2 * Math.round(HISS_AROUND_S * ownRate), ownRate);
     const words = [...(await stream.words(sound)), ...(await stream.listener.finish())];
@@ -99,9 +100,19 @@ export class Ear {
       word.startS = Math.max(0, word.startS - beforeS);
       word.endS = Math.min(word.endS - beforeS, stream.heardS);
     }
+    if (!words.length && stream.heardS <= SHORT_RECORDING_S) words.push(...(await this.loneWord(recording)));
     words.sort((one, other) => one.startS - other.startS); // an enrolled word is certain later than a digit
     const computeS = (performance.now() - started) / 1000;
     return { words: words.map((word) => this.spoken(word, 0)), columns, soundS: stream.heardS, computeS };
+  }
+
+  /** The one word of a recording that holds no more speech than a word. */
+  private async loneWord(recording: Float32Array): Promise<Word[]> {
+    const rate = this.recogniser.sampleRate, { start, end } = speechEdges(recording, rate);
+    const answer = end - start <= LONGEST_WORD_S * rate ? await this.recogniser.classify(recording) : null;
+    if (!answer) return [];
+    const times = { startS: start / rate, endS: end / rate, emittedS: recording.length / rate };
+    return [{ digit: answer.word, confidence: answer.confidence, ...times, computeMs: 0, amidNoise: false, amidSpeech: false }];
   }
 
   /** A recording of a word that is to be enrolled. */

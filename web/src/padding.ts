@@ -32,6 +32,14 @@ export function amidOwnHiss(samples: Float32Array, length: number, sampleRate: n
   return sound;
 }
 
+/** What the network hears of a clip of one word: a long one is cut about its speech, a short one stands amid its own hiss. */
+export function wordWindow(clip: Float32Array, length: number, sampleRate: number): Float32Array {
+  if (clip.length <= length) return amidOwnHiss(clip, length, sampleRate);
+  const { start, end } = speechEdges(clip, sampleRate), first = ((start + end) >> 1) - (length >> 1);
+  const at = Math.min(Math.max(first, 0), clip.length - length);
+  return clip.slice(at, at + length);
+}
+
 /** What a listener to a stream hears when the word of a clip has just ended, and a little later. */
 export function streamWindows(clip: Float32Array, length: number, sampleRate: number): Float32Array[] {
   const { end } = speechEdges(clip, sampleRate), around = amidOwnHiss(clip, clip.length + 2 * length, sampleRate);

@@ -1,8 +1,8 @@
 // The speech network as the listener asks it: dwindle/infer/speech/model.py in the browser.
-import { Crowd, type EnrolledWords } from "./enrolled";
+import { Crowd, nearest, type EnrolledWords } from "./enrolled";
 import { floats, Model, type Outputs, softmax } from "./model";
-import { streamWindows } from "./padding";
-import { RULES, type Recogniser } from "./rules";
+import { streamWindows, wordWindow } from "./padding";
+import { REJECT, RULES, type Recogniser } from "./rules";
 
 const RUNNING_THRESHOLD = 0.3; // as in Python: chosen on streams of validation voices
 const SPACED_FRAMES = 8; // between which the spacing of frames is measured
@@ -10,6 +10,8 @@ const SPACED_FRAMES = 8; // between which the spacing of frames is measured
 export class SpeechRecogniser implements Recogniser {
   readonly labels: string[];
   readonly sampleRate: number;
+  readonly windowSamples: number; // of a clip of one word
+  readonly threshold: number; // likewise
   readonly peakAfterStartS: number;
   readonly peakBeforeEndS: number;
   readonly runningThreshold = RUNNING_THRESHOLD;
@@ -25,6 +27,8 @@ export class SpeechRecogniser implements Recogniser {
     this.labels = JSON.parse(model.metadata.labels);
     this.crowd = Crowd.of(model.metadata);
     this.sampleRate = model.number("sample_rate");
+    this.windowSamples = model.number("window_samples");
+    this.threshold = model.number("threshold");
     this.peakAfterStartS = model.number("peak_after_start_ms") / 1000;
     this.peakBeforeEndS = model.number("peak_before_end_ms") / 1000;
     this.loneThreshold = "lone_threshold" in model.metadata ? model.number("lone_threshold") : RUNNING_THRESHOLD;
@@ -37,6 +41,19 @@ export class SpeechRecogniser implements Recogniser {
     if ("frame_samples" in model.metadata) recogniser.frameSamples = model.number("frame_samples");
     else await recogniser.measureFrames();
     return recogniser;
+  }
+
+  /** The one word of a clip, or null where it is none of ours. */
+  async classify(clip: Float32Array): Promise<{ word: string; confidence: number } | null> {
+    if (this.enrolled.size) {
+      const matches = (await this.directions(clip)).map((direction) => nearest(this.enrolled, direction));
+      const best = matches.reduce((one, other) => (other.similarity - other.leastSimilarity > one.similarity - one.leastSimilarity ? other : one));
+      if (best.similarity >= best.leastSimilarity) return { word: best.word, confidence: Math.min(1, best.similarity) };
+    }
+    const probabilities = await this.pooled(wordWindow(clip, this.windowSamples, this.sampleRate));
+    const words = this.labels.map((word, place) => ({ word, confidence: probabilities[place] })).filter(({ word }) => word !== REJECT);
+    const best = words.reduce((one, other) => (other.confidence > one.confidence ? other : one));
+    return best.confidence >= this.threshold ? best : null;
   }
 
   async pooled(samples: Float32Array): Promise<Float32Array> {
@@ -72,7 +89,7 @@ export class SpeechRecogniser implements Recogniser {
 
   /** Files of the first release do not state how many samples a frame spans: trial runs on silence say it. */
   private async measureFrames(): Promise<void> {
-    const window = this.model.number("window_samples");
+    const window = this.windowSamples;
     const framesIn = async (samples: number) => (await this.run(new Float32Array(samples))).frames.dims[1];
     const shortest = async (frames: number) => {
       let tooFew = window, enough = 2 * window;
