@@ -105,6 +105,14 @@ def test_a_short_recording_of_one_word_gets_a_second_look(tmp_path, duration_s, 
     assert all(0.4 < digit["start"] < 0.55 and 1.05 < digit["end"] < 1.2 for digit in heard["digits"])
 
 
+def test_an_isolated_word_stands_in_a_minute_at_most(place, tmp_path):
+    listener = FileListener(Settings(place / "tones.onnx", None, 1, "energy", True))
+    for after_s, refused in ((59, False), (61, True)):
+        soundfile.write(tmp_path / "7.wav", np.concatenate([tone(7), silence(after_s)]), 8_000)
+        row = listener.hear(str(tmp_path / "7.wav"))
+        assert ("longer than 60 s" in row["error"]) if refused else row["text"] == "7"
+
+
 def test_people_read_errors_on_standard_error(place):
     done = infer(*options(place), place / "hollow", place / "4.flac")
     assert done.returncode == 1
@@ -185,6 +193,17 @@ def test_a_closely_cut_recording_is_heard_amid_its_own_hiss(place, tmp_path, mon
     before, after = heard[0][:6_000], heard[0][-6_000:]
     assert len(heard[0]) == len(hiss) + 12_000
     assert 0.001 < before.std() < 0.02 and 0.001 < after.std() < 0.02
+
+
+@pytest.mark.parametrize(("pause_s", "around_s"), [(0.6, 1.5), (0.8, 0.0)])
+def test_only_a_recording_of_less_than_a_second_stands_amid_more_hiss(place, tmp_path, monkeypatch, pause_s, around_s):
+    soundfile.write(tmp_path / "7.wav", np.concatenate([tone(7), silence(pause_s)]), 8_000)
+    listener = FileListener(Settings(place / "tones.onnx", None, 1, "energy", False))
+    lengths, process = [], listener._inference.process
+    monkeypatch.setattr(listener._inference, "process", lambda sound: lengths.append(len(sound)) or process(sound))
+    assert listener.hear(str(tmp_path / "7.wav"))["text"] == "7"
+    heard_to_the_end = lengths[:-1]  # the last is the silence that ends it
+    assert sum(heard_to_the_end) / 8_000 == pytest.approx(0.3 + pause_s + around_s, abs=0.01)
 
 
 def test_a_long_clip_is_cut_about_its_word(place, tmp_path):

@@ -29,7 +29,8 @@ SHORT_S = 1.0  # one block
 HISS_AROUND_S = 0.75  # about what a run of the network sees
 # A short recording in which no word was found, and whose speech lasts no longer than a word, is judged again as a clip
 # of one word: so 77 of 2,299 single digits by people are right that the rules for running speech miss, and 5 wrong.
-SHORT_RECORDING_S, LONGEST_WORD_S = 4.0, 0.9
+SHORT_RECORDING_S = 4.0
+LONGEST_WORD_S = 0.9
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The networks: a small one that shrinks well, and the plain baseline that every tutorial has.
+"""The networks: a small one that shrinks well, a tiny one, and the plain baseline that every tutorial has.
 
 All take images (batch, 1, 28, 28), ink 1 on paper 0, and give logits (batch, classes) and the embedding that the last
 layer sees: what else is to be known of a digit (its strokes, its likeness to a few examples) is read from that.
@@ -57,6 +57,39 @@ class Residual(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.rectifier(inputs + self.norm(self.convolution(inputs)))
+
+
+class NanoNet(nn.Module):
+    """Under a thousand parameters: depthwise-separable convolutions with shortcuts, halved twice on the way."""
+
+    def __init__(self, classes: int, channels: int = 10) -> None:
+        super().__init__()
+        self.stem = normalised(nn.Conv2d(1, channels, 3, stride=2, padding=1, bias=False))
+        self.blocks = nn.Sequential(
+            SeparableResidual(channels), nn.MaxPool2d(2), SeparableResidual(channels), nn.MaxPool2d(2)
+        )
+        self.last = SeparableResidual(channels)
+        self.pool = nn.Conv2d(channels, channels, SIDE // 8, groups=channels, bias=False)
+        self.pool_norm = nn.BatchNorm2d(channels)
+        self.answer = nn.Linear(channels, classes)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.pool_norm(self.pool(self.last(self.blocks(self.stem(image))))).flatten(1)
+        return self.answer(embedding), embedding
+
+
+class SeparableResidual(nn.Module):
+    """A depthwise and a pointwise convolution, and a shortcut around both."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.rectifier = nn.ReLU(inplace=True)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.rectifier(inputs + self.norm(self.pointwise(self.depthwise(inputs))))
 
 
 class BaselineCNN(nn.Module):
