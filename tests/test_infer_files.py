@@ -92,7 +92,7 @@ def test_who_expects_digits_alone_gets_them_though_they_are_faint(tmp_path, mode
 
 @pytest.mark.parametrize(
     ("duration_s", "after_s", "text"),
-    [(0.6, 2.5, "4"), (1.2, 2.5, ""), (0.6, 4.5, "")],
+    [(0.6, 2.5, "4"), (0.95, 2.5, ""), (0.6, 4.5, "")],
     ids=["word", "drawn out", "long"],
 )
 def test_a_short_recording_of_one_word_gets_a_second_look(tmp_path, duration_s, after_s, text):
