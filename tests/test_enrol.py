@@ -115,7 +115,7 @@ def test_a_word_enrolled_again_is_replaced(place):
     assert listener(place).hear(str(place / "door" / "0.wav"))["text"] == ""
 
 
-def test_what_a_word_must_not_be_taken_for_sets_how_alike_it_must_be(place):
+def test_what_a_word_must_not_be_taken_for_sets_how_alike_it_must_be(place, monkeypatch):
     like = recording(place / "like" / "0.wav", chord(*LIKE_DOOR))
     gap, lamp = silence(0.184), chord(*LAMP, duration_s=0.3, amplitude=0.05)  # in all windows but one
     recording(place / "amid lamps" / "0.wav", np.concatenate([lamp, gap, chord(*LIKE_DOOR), gap, lamp]))
@@ -124,11 +124,15 @@ def test_what_a_word_must_not_be_taken_for_sets_how_alike_it_must_be(place):
     recogniser = Recogniser(place / "tones.onnx")
     takes = [soundfile.read(path, dtype="float32")[0] for path in sorted((place / "door").glob("*.wav"))]
     door = prototype_of([direction_of(recogniser, take) for take in takes])
+    asked, direction = [], Recogniser.direction
+    monkeypatch.setattr(Recogniser, "direction", lambda self, sound: asked.append(sound) or direction(self, sound))
     for folder in ("amid lamps", "like"):
+        asked.clear()
         said = enrol(place / "tones.onnx", None, "door", [str(place / "door")], str(place / folder))
         assert LEAST_SIMILARITY < said.least_similarity < 1
         sound = np.pad(soundfile.read(place / folder / "0.wav", dtype="float32")[0], 6_144)
         windows = [sound[start : start + 6_144] for start in range(0, len(sound) - 6_144, 768)]  # 0.768 s, every 96 ms
+        assert len(asked) == len(windows) + 5 * 4  # and each of five takes as it is heard about its end
         closest = max(float(recogniser.direction(window) @ door) for window in windows)
         assert said.least_similarity == pytest.approx(closest + 0.05, abs=1e-4)
     assert listener(place).hear(str(like))["text"] == ""
