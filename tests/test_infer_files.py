@@ -105,6 +105,13 @@ def test_a_short_recording_of_one_word_gets_a_second_look(tmp_path, duration_s, 
     assert all(0.4 < digit["start"] < 0.55 and 1.05 < digit["end"] < 1.2 for digit in heard["digits"])
 
 
+def test_who_expects_digits_gets_none_where_nobody_speaks(place, tmp_path):
+    soundfile.write(tmp_path / "hiss.wav", 1e-4 * np.random.default_rng(0).standard_normal(8_000), 8_000)
+    for only_words in (False, True):
+        settings = Settings(place / "tones.onnx", None, 1, "energy", False, only_words=only_words)
+        assert FileListener(settings).hear(str(tmp_path / "hiss.wav"))["text"] == ""
+
+
 def test_an_isolated_word_stands_in_a_minute_at_most(place, tmp_path):
     listener = FileListener(Settings(place / "tones.onnx", None, 1, "energy", True))
     for after_s, refused in ((59, False), (61, True)):

@@ -100,7 +100,7 @@ export class Ear {
       word.startS = Math.max(0, word.startS - beforeS);
       word.endS = Math.min(word.endS - beforeS, stream.heardS);
     }
-    if (!words.length && stream.heardS <= SHORT_RECORDING_S) words.push(...(await this.loneWord(recording)));
+    if (!words.length && stream.listener.heardVoice && stream.heardS <= SHORT_RECORDING_S) words.push(...(await this.loneWord(recording)));
     words.sort((one, other) => one.startS - other.startS); // an enrolled word is certain later than a digit
     const computeS = (performance.now() - started) / 1000;
     return { words: words.map((word) => this.spoken(word, 0)), columns, soundS: stream.heardS, computeS };

@@ -162,6 +162,11 @@ export class Listener {
     this.hangoverSamples = Math.round(RULES.hangoverS * this.rate) + this.decoder.oldestFrames * this.frame;
   }
 
+  /** Whether any of the recording was taken for speech. */
+  get heardVoice(): boolean {
+    return this.voicedUntil > -Infinity;
+  }
+
   get voiceActive(): boolean {
     return this.position - this.voicedUntil <= this.hangoverSamples;
   }

@@ -55,7 +55,6 @@ class FileListener:
 
     def __init__(self, settings: Settings, recogniser: Recogniser | None = None):
         self.recogniser = recogniser or settings.recogniser()
-        self._only_words = settings.only_words  # then nothing is refused that could be judged again
         self._inference = None  # whoever asks for isolated words needs no voice detector
         if not settings.isolated:
             detector = VoiceActivityDetector(settings.vad, self.recogniser.sample_rate)
@@ -98,7 +97,7 @@ class FileListener:
             if processor.seconds_heard <= SHORT_RECORDING_S:
                 short.append(chunk)
         events += inference.finish()
-        if not events and processor.seconds_heard <= SHORT_RECORDING_S and not self._only_words:
+        if not events and inference.heard_voice and processor.seconds_heard <= SHORT_RECORDING_S:
             around = round(before_s * self.recogniser.sample_rate)
             recording = np.concatenate(short)
             return self._lone_word(recording[around : len(recording) - around], LONGEST_WORD_S)

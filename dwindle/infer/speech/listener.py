@@ -66,6 +66,11 @@ class RealTimeInference:
         return self._position - self._voiced_until <= self._hangover_samples
 
     @property
+    def heard_voice(self) -> bool:
+        """Whether any of the recording was taken for speech."""
+        return self._voiced_until > -math.inf
+
+    @property
     def position_s(self) -> float:
         """How much of the stream has been judged."""
         return self._position / self._rate
