@@ -4,7 +4,8 @@ from typing import Any
 
 from report.titles import score_text, table
 
-WAYS = {"best of ten": "best of ten", "listener": "as infer.py hears it"}  # of single digits
+BY_LISTENER = {"listener": "infer.py", "expecting digits": "infer.py --expect digits"}
+WAYS = {"best of ten": "best of ten", **BY_LISTENER}  # of single digits
 
 
 def people_text(people: dict[str, Any] | None) -> str:
@@ -16,11 +17,17 @@ def people_text(people: dict[str, Any] | None) -> str:
         lines = [[row["collection"], f"{row['recordings']:,}", *(score_text(row[way]) for way in WAYS)] for row in rows]
         parts.append(table(["single digits of people", "recordings", *WAYS.values()], lines, left_columns=1))
     if rows := people.get("strings"):
-        lines = [[row["collection"], f"{row['recordings']:,}", errors_text(row["listener"])] for row in rows]
-        parts.append(table(["strings of people", "recordings", "digit errors, %"], lines, left_columns=1))
+        lines = [
+            [row["collection"], f"{row['recordings']:,}", *(errors_text(row[way]) for way in BY_LISTENER)]
+            for row in rows
+        ]
+        heads = ["strings of people", "recordings", *(f"digit errors, %, {way}" for way in BY_LISTENER.values())]
+        parts.append(table(heads, lines, left_columns=1))
     if rows := people.get("reading"):
         told = [f"{row['digits a minute']['value']:.2f} in {row['minutes']:.0f} minutes" for row in rows]
         parts.append(f"Digits heard a minute in people's reading, where hardly any is said: {', '.join(told)}.")
+    if heard := people.get("other_words_heard_as_digits"):
+        parts.append(f"Other words, alone in their files, that are heard as digits: {score_text(heard)}.")
     return "\n\n".join(parts)
 
 
