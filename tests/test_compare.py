@@ -111,6 +111,12 @@ def test_test_sets_have_no_say():
     assert largest_loss(found, PARENT) == ("90.00 points", "fsdd_test")
 
 
+def test_large_numbers_in_the_table_stay_apart():
+    """A regression: "845,2632,461,048" were two columns."""
+    line = table([version("large", 949, size=61_920_544)]).splitlines()[1]
+    assert "61,920,544" in line.split() and "30,960,272" in line.split()
+
+
 def test_the_table_is_aligned_and_shows_what_is_not_known():
     lines = table([PARENT, version("a_long_name_of_a_version", 949)]).splitlines()
     costs, shares = lines[: lines.index("")], lines[lines.index("") + 1 :]

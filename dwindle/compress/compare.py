@@ -214,13 +214,13 @@ def largest_loss(one: Measured, parent: Measured) -> tuple[str, str]:
 def table(rows: Sequence[Measured]) -> str:
     """Two tables, costs and scores, a line for each version."""
     width = max(len(row.name) for row in rows) + 2
-    costs = [f"{'':<{width}}{'parameters':>11}{'non-zero':>10}{'bytes':>9}{'gzipped':>9}{'M mult-add':>11}"
+    costs = [f"{'':<{width}}{'parameters':>12}{'non-zero':>12}{'bytes':>12}{'gzipped':>12}{'M mult-add':>12}"
              f"{'PyTorch ms (p95)':>19}{'ONNX Runtime ms (p95)':>23}"]  # fmt: skip
     for row in rows:
         version = row.version
         costs.append(
-            f"{row.name:<{width}}{version.parameters:>11,}{version.nonzeros:>10,}{row.bytes:>9,}"
-            f"{row.bytes_gzipped:>9,}{version.multiply_adds / 1e6:>11.2f}"
+            f"{row.name:<{width}}{version.parameters:>12,}{version.nonzeros:>12,}{row.bytes:>12,}"
+            f"{row.bytes_gzipped:>12,}{version.multiply_adds / 1e6:>12.2f}"
             f"{_times(row, PYTORCH):>19}{_times(row, RUNTIME):>23}"
         )
     sets = list(rows[0].scores)
