@@ -197,6 +197,15 @@ def test_a_text_is_parted_by_its_order_and_passages_stay_within_their_part(task)
     assert torch.equal(batch["tokens"][:, 1:], batch["target"][:, :-1]) and batch["before"].shape == (8, BEFORE)
 
 
+def test_more_text_is_learnt_from_and_nothing_is_judged_by_it(task, tmp_path):
+    (tmp_path / "more.txt").write_text("What a teacher wrote. " * 50, encoding="utf-8")
+    more = read_text(task.path, tmp_path / "more.txt")
+    assert len(more.train) == len(task.text.train) + 22 * 50
+    assert np.array_equal(more.train[22 * 50 :], task.text.train)  # last, as the validation text follows it
+    assert np.array_equal(more.validation, task.text.validation) and np.array_equal(more.test, task.text.test)
+    assert more.digest == task.text.digest and more.vocabulary.labels == task.text.vocabulary.labels
+
+
 def test_texts_that_cannot_be_learnt_from_are_refused_in_a_line(tmp_path):
     with pytest.raises(UserError, match="no such text"):
         read_text(tmp_path / "none.txt")

@@ -65,6 +65,8 @@ def add_options(group: argparse._ArgumentGroup) -> None:
     """Which text to learn."""
     group.add_argument("--architecture", choices=list(INPUTS), help="default: transformer, or as the checkpoint's")
     group.add_argument("--text", type=nonempty, metavar="FILE", help=f"default: {SHAKESPEARE} in --data_dir")
+    more = "a text to learn from beside it, such as a teacher wrote; nothing is judged by it"
+    group.add_argument("--more_text", type=nonempty, metavar="FILE", help=more)
 
 
 def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) -> "LanguageModel":
@@ -73,7 +75,8 @@ def open_task(options: argparse.Namespace, made_from: Checkpoint | None = None) 
     made = made_from.arguments.get("architecture", "transformer") if made_from else None
     if made and options.architecture not in (None, made):
         raise UsageError(f"--architecture {options.architecture}: the checkpoint holds a network of kind {made}")
-    return LanguageModel(path, options.architecture or made or "transformer")
+    more = Path(options.more_text) if options.more_text else None
+    return LanguageModel(path, options.architecture or made or "transformer", more)
 
 
 class LanguageModel(PlainTask):
@@ -83,13 +86,13 @@ class LanguageModel(PlainTask):
     budget = Budget(bytes={"model_int8.onnx": 1_000_000}, loss=0.0144, same_answers=0.97, slowest=0.5)
     headline = ("test",)
 
-    def __init__(self, path: Path, architecture: str = "transformer") -> None:
-        self.path, self.architecture = path, architecture
+    def __init__(self, path: Path, architecture: str = "transformer", more: Path | None = None) -> None:
+        self.path, self.architecture, self.more = path, architecture, more
         self.inputs, self.outputs = INPUTS[architecture], OUTPUTS[architecture]
 
     @cached_property
     def text(self) -> LanguageText:
-        return read_text(self.path)
+        return read_text(self.path, self.more)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -97,7 +100,7 @@ class LanguageModel(PlainTask):
 
     @property
     def corpora(self) -> tuple[str, ...]:
-        return (self.path.stem,)
+        return (self.path.stem, *([self.more.stem] if self.more else []))
 
     def training_batches(self, batch_size: int) -> DataLoader:
         return passage_batches(self.text.train, PASSAGE, batch_size, self.text.vocabulary.unknown)
