@@ -42,6 +42,16 @@ def test_a_folder_gives_the_same_with_any_number_of_workers(place):
     assert shared == alone
 
 
+def all_gone(processes: list[int], within_s: float = 5) -> bool:
+    """On a busy machine whoever was killed may be there for a moment yet."""
+    until = time.monotonic() + within_s
+    while any(Path(f"/proc/{process}").exists() for process in processes):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def test_nobody_waits_for_workers_that_nobody_needs(place, tmp_path):
     """Ctrl-C, a reader that has seen enough, and a worker that something kills."""
     for number in range(16):
@@ -78,7 +88,7 @@ def test_nobody_waits_for_workers_that_nobody_needs(place, tmp_path):
     process.terminate()  # as `timeout` does
     _, stderr = process.communicate(timeout=20)
     assert (process.returncode, stderr.strip()) == (143, "infer.py: interrupted")
-    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+    assert all_gone(workers)
 
     process = start()
     while len(workers := workers_of(process)) < 2:
