@@ -41,7 +41,7 @@ from dwindle.tasks.speech.corpora import VALIDATION, negatives, speech_commands
 
 DEFAULT_MODEL = Path(__file__).parents[1] / "artifacts" / "model_int8.onnx"
 TAKEN = {"3%": 0.03, "1%": 0.01}  # of the other words, at a threshold set for it
-EXPECTING = "expecting digits"  # as infer.py --expect digits hears
+LISTENER, EXPECTING = "listener", "expecting digits"  # as infer.py hears, and infer.py --expect digits
 Texts = dict[Path, list[str]]  # what the listener heard in each recording
 
 
@@ -72,24 +72,25 @@ def judged(data_dir: Path, model: Path, workers: int) -> dict[str, Any]:
     thresholds = {"shipped": recogniser.threshold}
     thresholds |= {name: float(np.quantile(sure, 1 - share)) for name, share in TAKEN.items()}
     kinds = by_kind(entries)
-    texts = heard_by_listener([entry.path for entry in entries], model, workers)
+    heard = {LISTENER: heard_by_listener([entry.path for entry in entries], model, workers)}
     said = [entry.path for kind in ("isolated", "strings") for entry in kinds[kind]]
-    expecting = heard_by_listener(said, model, workers, only_words=True)  # infer.py --expect digits
+    heard[EXPECTING] = heard_by_listener(said, model, workers, only_words=True)
     amid_others = heard_by_listener([clip.path for clip in others], model, workers)
     report: dict[str, Any] = {"isolated": [], "strings": [], "reading": []}
     for kind, found in kinds.items():
         collections = {name: list(group) for name, group in groupby(found, lambda entry: entry.corpus)}
         for name, group in (collections | ({"all": found} if len(collections) > 1 else {})).items():
             if kind == "isolated":
-                row = isolated_row(group, texts, expecting, recogniser, thresholds)
+                row = isolated_row(group, heard, recogniser, thresholds)
+            elif kind == "strings":
+                row = strings_row(group, heard, recogniser)
             else:
-                strings = kind == "strings"
-                row = strings_row(group, texts, expecting, recogniser) if strings else reading_row(group, texts)
+                row = reading_row(group, heard[LISTENER])
             report[kind].append({"collection": name, "recordings": len(group), **row})
     speakers = [clip.speaker for clip in others]
     taken = accuracy_by_group([one >= recogniser.threshold for one in sure], speakers).as_row()
-    heard = accuracy_by_group([bool(amid_others[clip.path]) for clip in others], speakers).as_row()
-    return {"thresholds": thresholds, "other_words_taken": taken, "other_words_heard_as_digits": heard, **report}
+    spotted = accuracy_by_group([bool(amid_others[clip.path]) for clip in others], speakers).as_row()
+    return {"thresholds": thresholds, "other_words_taken": taken, "other_words_heard_as_digits": spotted, **report}
 
 
 def by_kind(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
@@ -130,31 +131,30 @@ def greedy_words(frames: np.ndarray, labels: Sequence[str], with_reject: bool) -
 
 
 def isolated_row(
-    entries: Sequence[Entry], texts: Texts, expecting: Texts, recogniser: Recogniser, thresholds: dict[str, float]
+    entries: Sequence[Entry], heard: dict[str, Texts], recogniser: Recogniser, thresholds: dict[str, float]
 ) -> dict[str, Any]:
     """One word a clip: right by the pooled answer, right and accepted, and right as the listener hears it."""
     answered = [(entry.words[0], *read_word(entry.path, recogniser)) for entry in entries]
     right = {"best of ten": [said == word for said, word, _ in answered]}
     for name, threshold in thresholds.items():
         right[f"accepted, {name}"] = [said == word and sure >= threshold for said, word, sure in answered]
-    for name, found in (("listener", texts), (EXPECTING, expecting)):
+    for name, found in heard.items():
         right[name] = [found[entry.path] == list(entry.words) for entry in entries]
     speakers = [(entry.corpus, entry.speaker) for entry in entries]
     return {name: accuracy_by_group(those, speakers).as_row() for name, those in right.items()}
 
 
-def strings_row(entries: Sequence[Entry], texts: Texts, expecting: Texts, recogniser: Recogniser) -> dict[str, Any]:
+def strings_row(entries: Sequence[Entry], heard: dict[str, Texts], recogniser: Recogniser) -> dict[str, Any]:
     """Several digits a recording: by the listener, and by a greedy reading of all frames of the same network."""
     frames = [recogniser.frames(read_audio(entry.path), 0) for entry in entries]  # the newest 0: all of them
     ways = {
-        "listener": [texts[entry.path] for entry in entries],
-        EXPECTING: [expecting[entry.path] for entry in entries],
+        **{name: [found[entry.path] for entry in entries] for name, found in heard.items()},
         "greedy": [greedy_words(one, recogniser.labels, True) for one in frames],
         "greedy, no reject": [greedy_words(one, recogniser.labels, False) for one in frames],
     }
     row: dict[str, Any] = {}
-    for way, heard in ways.items():
-        per_file = [edits(entry.words, words) for entry, words in zip(entries, heard, strict=True)]
+    for way, texts in ways.items():
+        per_file = [edits(entry.words, words) for entry, words in zip(entries, texts, strict=True)]
         row[way] = {**error_rate(per_file).as_row(), **asdict(sum(per_file, NO_EDITS))}
     return row
 

@@ -9,7 +9,6 @@ takes equally many steps in both trainings; with the teacher's text about half o
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from bench.runs import train
@@ -21,7 +20,7 @@ from dwindle.files import write_json, written_whole
 from dwindle.infer.text.language_memory import BEFORE, Memory, log_softmax
 from dwindle.metrics import Metric
 from dwindle.task import open_task, options_of
-from dwindle.tasks.text.language_model import WINDOW, LanguageModel
+from dwindle.tasks.text.language_model import WINDOW, LanguageModel, stepped
 
 FOLDER = Path("logs/teacher_text")
 TEXTS = 64
@@ -55,12 +54,7 @@ def text_of(path: Path, seed: int = 0) -> str:
     draw, text = np.random.default_rng(seed), task.text
     starts = draw.integers(len(text.train) - BEFORE - 1, size=TEXTS)
     beginnings = np.stack([text.train[start : start + BEFORE + 1] for start in starts])
-
-    def step(feed):
-        given = engine({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feed.items()})
-        return {name: tensor.numpy() for name, tensor in given.items()}
-
-    memory, drawn = Memory(step, beginnings, WINDOW), []
+    memory, drawn = Memory(stepped(engine), beginnings, WINDOW), []
     for _ in tqdm(range(len(text.train) // TEXTS), desc="the teacher writes", unit_scale=TEXTS, unit=" characters"):
         likely = log_softmax(memory.following)
         likely[:, text.vocabulary.unknown] = -np.inf

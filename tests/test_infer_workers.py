@@ -95,10 +95,7 @@ def test_nobody_waits_for_workers_that_nobody_needs(place, tmp_path):
         time.sleep(0.02)
     process.kill()  # a regression: the workers stayed, and with them the reader of their output
     process.communicate(timeout=20)
-    deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{worker}").exists() for worker in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert all_gone(workers, within_s=20)
 
     process, started = start(), time.monotonic()
     process.stdout.readline()

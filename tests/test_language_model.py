@@ -203,6 +203,8 @@ def test_more_text_is_learnt_from_and_nothing_is_judged_by_it(task, tmp_path):
     assert len(more.train) == len(task.text.train) + 22 * 50
     assert np.array_equal(more.train[22 * 50 :], task.text.train)  # last, as the validation text follows it
     assert np.array_equal(more.validation, task.text.validation) and np.array_equal(more.test, task.text.test)
+    with pytest.raises(UserError, match="name a file with --more_text"):
+        read_text(task.path, tmp_path / "none.txt")
     assert more.digest == task.text.digest and more.vocabulary.labels == task.text.vocabulary.labels
 
 

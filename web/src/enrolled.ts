@@ -14,9 +14,10 @@ export type EnrolledWords = ReadonlyMap<string, EnrolledWord>;
 /** The enrolled word that a sound is most like; the similarity is the cosine of the angle between the two directions. */
 export interface Match { word: string; similarity: number; leastSimilarity: number }
 
-/** The word that this direction is most like, as far above its own least similarity as can be. */
-export function nearest(words: EnrolledWords, direction: Float32Array): Match {
-  const matches = [...words].map(([word, { prototype, leastSimilarity }]) => ({ word, similarity: dot(direction, prototype), leastSimilarity }));
+/** The word that any of these directions is most like, as far above its own least similarity as can be. */
+export function nearest(words: EnrolledWords, ...directions: Float32Array[]): Match {
+  const likest = (prototype: Float32Array) => Math.max(...directions.map((direction) => dot(direction, prototype)));
+  const matches = [...words].map(([word, { prototype, leastSimilarity }]) => ({ word, similarity: likest(prototype), leastSimilarity }));
   const above = ({ similarity, leastSimilarity }: Match) => similarity - leastSimilarity;
   return matches.reduce((best, match) => (above(match) > above(best) ? match : best));
 }

@@ -46,8 +46,7 @@ export class SpeechRecogniser implements Recogniser {
   /** The one word of a clip, or null where it is none of ours. */
   async classify(clip: Float32Array): Promise<{ word: string; confidence: number } | null> {
     if (this.enrolled.size) {
-      const matches = (await this.directions(clip)).map((direction) => nearest(this.enrolled, direction));
-      const best = matches.reduce((one, other) => (other.similarity - other.leastSimilarity > one.similarity - one.leastSimilarity ? other : one));
+      const best = nearest(this.enrolled, ...(await this.directions(clip)));
       if (best.similarity >= best.leastSimilarity) return { word: best.word, confidence: Math.min(1, best.similarity) };
     }
     const probabilities = await this.pooled(wordWindow(clip, this.windowSamples, this.sampleRate));

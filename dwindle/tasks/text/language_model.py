@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from dwindle.cli import nonempty
 from dwindle.data import data_directory
 from dwindle.engine import Engine, Tensors
 from dwindle.errors import UsageError, UserError
-from dwindle.infer.text.language_memory import BEFORE, Memory, nats_of
+from dwindle.infer.text.language_memory import BEFORE, Arrays, Memory, Run, nats_of
 from dwindle.metrics import Metric, bits_per_character, perplexity
 from dwindle.task import Budget, PlainTask
 from dwindle.tasks.text.language_lstm import LanguageLSTM
@@ -156,12 +156,7 @@ class LanguageModel(PlainTask):
         streams = text[: length * STREAMS].reshape(STREAMS, length)
         whole = np.concatenate([earlier, text])
         beginnings = np.stack([whole[first : first + BEFORE + 1] for first in range(0, length * STREAMS, length)])
-
-        def run(feed):
-            given = engine({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feed.items()})
-            return {name: tensor.numpy() for name, tensor in given.items()}
-
-        nats = nats_of(Memory(run, beginnings, WINDOW), streams, WINDOW)
+        nats = nats_of(Memory(stepped(engine), beginnings, WINDOW), streams, WINDOW)
         starts = range(0, length, INTERVAL_CHUNK)
         chunks = [row[start : start + INTERVAL_CHUNK] for row in nats for start in starts]
         return [float(chunk.sum()) for chunk in chunks], [len(chunk) for chunk in chunks]
@@ -199,3 +194,13 @@ class LanguageModel(PlainTask):
             "corpora": json.dumps(list(corpora)),
             "licence": "public domain" if self.path.name == Path(SHAKESPEARE).name else "of the text",
         }
+
+
+def stepped(engine: Engine) -> Run:
+    """A network as whoever keeps its memory runs it: numpy in, numpy out."""
+
+    def run(feed: Mapping[str, np.ndarray]) -> Arrays:
+        given = engine({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in feed.items()})
+        return {name: tensor.numpy() for name, tensor in given.items()}
+
+    return run

@@ -33,22 +33,24 @@ class LanguageText:
 
 def read_text(path: Path, more: Path | None = None) -> LanguageText:
     """A UTF-8 file; the vocabulary is what the training part holds. All of `more` is to be learnt from too."""
-    text = _characters(path)
+    text = _characters(path, "--text")
     if len(text) < FEWEST_CHARACTERS:
         raise UserError(f"{path}: {len(text):,} characters are too few to learn from: {FEWEST_CHARACTERS:,} at least")
     first, second = int(len(text) * TRAIN_UNTIL), int(len(text) * VALIDATION_UNTIL)
     vocabulary = vocabulary_of(text[:first])
     train, validation, test = (vocabulary.encode(part) for part in (text[:first], text[first:second], text[second:]))
     if more is not None:
-        train = np.concatenate([vocabulary.encode(_characters(more)), train])  # the validation text follows its own
+        train = np.concatenate(
+            [vocabulary.encode(_characters(more, "--more_text")), train]
+        )  # the validation text follows its own
     return LanguageText(vocabulary, train, validation, test, sha256_of(path))
 
 
-def _characters(path: Path) -> str:
+def _characters(path: Path, option: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such text: name a file with --text") from None
+        raise UserError(f"{path}: no such text: name a file with {option}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not a text in UTF-8 ({error.reason} at byte {error.start})") from error
 
