@@ -266,18 +266,23 @@ def regression(trial: Trial, others: Sequence[Heard]) -> np.ndarray:
 
 
 def at_equal_false_accepts(trials: list[Trial], words: list[np.ndarray], stream: list[Heard]) -> Metric:
-    """Right with each word's own threshold, the lowest that gives it no more false accepts than are allowed."""
-    minutes = sum(one.minutes for one in stream)
+    """Right with each word's own threshold."""
     right, speakers = [], []
     for trial, weights in zip(trials, words, strict=True):
-        low, high = -1.0, 1.0
-        for _ in range(8):
-            middle = (low + high) / 2
-            many = sum(times_found(one, weights, middle) for one in stream) > ALLOWED_A_MINUTE * minutes
-            low, high = (middle, high) if many else (low, middle)
-        right += [times_found(test, weights, high) > 0 for test in trial.tests]
+        right += right_at_allowed(trial, weights, stream)
         speakers += [test.speaker for test in trial.tests]
     return accuracy_by_group(right, speakers)
+
+
+def right_at_allowed(trial: Trial, weights: np.ndarray, stream: list[Heard]) -> list[bool]:
+    """Which tests are found at the lowest threshold that gives the word no more false accepts than are allowed."""
+    minutes = sum(one.minutes for one in stream)
+    low, high = -1.0, 1.0
+    for _ in range(8):
+        middle = (low + high) / 2
+        many = sum(times_found(one, weights, middle) for one in stream) > ALLOWED_A_MINUTE * minutes
+        low, high = (middle, high) if many else (low, middle)
+    return [times_found(test, weights, high) > 0 for test in trial.tests]
 
 
 def as_table(report: dict[str, Any]) -> str:

@@ -4,8 +4,8 @@
     python -m bench.microcontroller --data_dir DIR --model FILE
 
 Compares all answers on FSDD's test recordings, as compiled here. Where a compiler for ARM and an emulator are installed
-(apt-get install gcc-arm-linux-gnueabihf qemu-user), some of them run there too, and bytes of flash are those of a
-Cortex-M4 with its unit for single floats; the C library is not counted.
+(apt-get install gcc-arm-linux-gnueabihf qemu-user), some of them run there too, one of them an instruction at a
+time to count them, and bytes of flash are those of a Cortex-M4.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from dwindle.infer.speech.sound_file import read_audio
 from dwindle.tasks.speech.corpora import TEST, fsdd
 
 ARM, EMULATOR = "arm-linux-gnueabihf-gcc", "qemu-arm"
-CORTEX_M4 = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
+CORTEX_M4 = ["-mcpu=cortex-m4", "-mthumb"]
 EMULATED = 20  # recordings
 ACROSS = 7  # which layer makes channels of the bands; before it are the first and six of the stem
 TIMES, BANDS = 31, (20, 10)  # of a second, behind the first layer and behind the second
@@ -112,7 +112,7 @@ def on_arm(folder: Path, sounds: Sequence[np.ndarray], engine: Any, known: Seque
         flash, ram = flash + text + data, ram + data + zeros
     program = folder / "hear"
     everything = sorted(str(path) for path in folder.glob("*.c"))
-    subprocess.run([ARM, "-std=c99", "-O2", "-static", "-o", str(program), *everything, "-lm"], check=True)
+    subprocess.run([ARM, "-std=c99", "-O2", "-static", "-o", str(program), *everything], check=True)
     same, largest = 0, 0.0
     chosen = sounds[:: max(1, len(sounds) // EMULATED)][:EMULATED]
     for sound in chosen:
@@ -124,10 +124,21 @@ def on_arm(folder: Path, sounds: Sequence[np.ndarray], engine: Any, known: Seque
     return {
         "flash bytes, Cortex-M4": flash,
         "ram bytes, Cortex-M4": ram,
+        "instructions a second": instructions(program, sounds[0]),
         "emulated recordings": len(chosen),
         "emulated, same answer": same,
         "emulated, largest difference": largest,
     }
+
+
+def instructions(program: Path, sound: np.ndarray) -> int:
+    """That an emulated ARM processor carries out for one sound, counted one by one."""
+    command = [EMULATOR, "-singlestep", "-d", "exec,nochain", str(program)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+        assert running.stdin and running.stderr
+        running.stdin.write(sound.astype("<i2").tobytes())
+        running.stdin.close()
+        return sum(line.startswith(b"Trace") for line in running.stderr)
 
 
 def _labels(folder: Path) -> list[str]:

@@ -1,17 +1,17 @@
-"""A speech network as C99 for a microcontroller: int8 weights in a header, a front end and layers in plain C.
+"""A speech network as C99 for a microcontroller: int8 weights in a header, a front end and layers in whole numbers.
 
     python -m dwindle.export.microcontroller --output_dir digits
-    cc -std=c99 -O2 -o hear digits/*.c -lm && ./hear < clip.raw     16-bit PCM at 8 kHz
+    cc -std=c99 -O2 -o hear digits/*.c && ./hear < clip.raw     16-bit PCM at 8 kHz
 
 Takes an ONNX file whose weights are INT8 and whose arithmetic is float, as model_int8.onnx is, or one in float, whose
-weights it rounds in the same way. No heap, no threads, no file system; answers as ONNX Runtime does.
+weights it rounds in the same way. No float, no heap, no threads, no file system; answers as ONNX Runtime does.
 """
 
 import argparse
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,20 @@ from dwindle.errors import UserError
 from dwindle.export.onnx_file import metadata_of, read_onnx
 from dwindle.export.onnx_graph import makers_of
 from dwindle.files import make_writable, written_whole
+from dwindle.infer.speech import SAMPLE_RATE
 
 MODEL = Path(__file__).parents[2] / "artifacts" / "model_int8.onnx"
 SOURCES = Path(__file__).parent / "c"
 STEM_LAYERS, LAYERS_BEHIND = 6, 3  # depthwise and pointwise in turn; attention, word, spelling
 LEVELS = 127
 NUMBERS_A_LINE = 16
+# as dwindle.h and dwindle_front_end.c have them
+FRAME_SAMPLES = 256
+ONE = 1024
+SCALE_BITS, COSINE_BITS, MEL_BITS, LEVEL_SHARE_BITS, NORM_BITS, TABLE_BITS = 24, 14, 10, 13, 16, 15
+LEVEL_BITS = 43
+TABLE_ENTRIES = 64
+MOST_PRODUCTS = 516  # of a whole number of 16 bits and one of 8, whose sum fits into 32
 
 
 @dataclass(frozen=True)
@@ -103,39 +111,65 @@ def _lines(model: onnx.ModelProto, name: str) -> Iterable[str]:
     scale, shift = _input_norm(model)
     wide, channels = len(stem[1].levels), len(across.levels)
     bands = len(shares)
-    fits = first.levels.shape[1:] == (1, 5, 5) and across.levels.shape[1] == wide * -(-bands // 4)
+    fits = first.levels.shape[1:] == (1, 5, 5) and across.levels.shape[1] == wide * -(-bands // 4) <= MOST_PRODUCTS
     if not fits or len(trunk) % 4 or len(word.levels) != len(labels) or len(spelling.levels) != len(labels) + 1:
         raise ValueError("layers of another network")
     yield f"/* Made of {name} by python -m dwindle.export.microcontroller. */"
     yield "#ifndef DWINDLE_MODEL_H\n#define DWINDLE_MODEL_H\n\n#include <stdint.h>\n"
-    sizes = {"STEM": len(first.levels), "WIDE": wide, "CHANNELS": channels, "BLOCKS": len(trunk) // 4}
-    for key, number in ({"BANDS": bands, "CLASSES": len(labels)} | sizes).items():
-        yield f"#define DWINDLE_{key} {number}"
-    for key, value in {
-        "SILENCE_ENERGY": silence,
-        "ENERGY_FLOOR": floor,
-        "INPUT_SCALE": scale,
-        "INPUT_SHIFT": shift,
+    for key, number in {
+        "BANDS": bands,
+        "CLASSES": len(labels),
+        "STEM": len(first.levels),
+        "WIDE": wide,
+        "CHANNELS": channels,
+        "BLOCKS": len(trunk) // 4,
+        "SCALE_BITS": SCALE_BITS,
+        "SILENCE_ENERGY": _whole(silence, 1 << LEVEL_BITS),
+        "LOG2_ENERGY_FLOOR": f"({_whole(np.log2(floor), ONE)})",
+        "INPUT_SCALE": _whole(scale * np.log(2), 1 << NORM_BITS),
+        "INPUT_SHIFT": f"({_whole(shift, ONE)})",
     }.items():
-        yield f"#define DWINDLE_{key} {_number(value)}"
-    yield "\ntypedef struct {\n    const int8_t *weights;\n    const float *scales, *biases;"
+        yield f"#define DWINDLE_{key} {number}"
+    yield "\ntypedef struct {\n    const int8_t *weights;\n    const int32_t *scales, *biases;"
     yield "    int outputs, high, wide;\n} dwindle_layer;\n"
     quoted = ", ".join(json.dumps(label) for label in labels)
     yield f"static const char *const dwindle_labels[DWINDLE_CLASSES] = {{{quoted}}};"
-    yield _array("float", "dwindle_mel_edges_hz", map(_number, edges_hz))
-    yield _array("float", "dwindle_level_shares", map(_number, shares))
-    plain = attention.levels * attention.scales[:, None, None, None]
-    yield _array("float", "dwindle_attention", map(_number, plain.ravel()))
-    yield f"static const float dwindle_attention_bias = {_number(attention.biases[0])};"
+    yield from _tables()
+    yield from _mel_filters(edges_hz)
+    yield _array("uint16_t", "dwindle_level_shares", _wholes(shares, 1 << LEVEL_SHARE_BITS))
     for group, members in {"stem": stem, "trunk": trunk}.items():
         for number, layer in enumerate(members):
             yield from _arrays(f"dwindle_{group}{number}", layer)
         entries = ",\n    ".join(_entry(f"dwindle_{group}{number}", layer) for number, layer in enumerate(members))
         yield f"static const dwindle_layer dwindle_{group}[] = {{\n    {entries}}};"
-    for key, layer in {"first": first, "across": across, "word": word, "spelling": spelling}.items():
+    # attention is a power of two in C
+    attention = replace(attention, scales=attention.scales / np.log(2), biases=attention.biases / np.log(2))
+    named = {"first": first, "across": across, "attention": attention, "word": word, "spelling": spelling}
+    for key, layer in named.items():
         yield from _arrays(f"dwindle_{key}_layer", layer)
         yield f"static const dwindle_layer dwindle_{key} = {_entry(f'dwindle_{key}_layer', layer)};"
     yield "\n#endif\n"
+
+
+def _tables() -> Iterable[str]:
+    """One period of the cosine; logarithms and powers of two behind the point, both ends given."""
+    steps = np.arange(TABLE_ENTRIES + 1) / TABLE_ENTRIES
+    period = np.cos(2 * np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES)
+    yield _array("int16_t", "dwindle_cosines", _wholes(period, 1 << COSINE_BITS))
+    yield _array("uint16_t", "dwindle_log2_table", _wholes(np.log2(1 + steps), 1 << TABLE_BITS))
+    yield _array("uint16_t", "dwindle_exp2_table", _wholes(2**steps - 1, 1 << TABLE_BITS))
+
+
+def _mel_filters(edges_hz: np.ndarray) -> Iterable[str]:
+    """Triangles that rise from one edge to the next and fall to the one after, without their zeros."""
+    hz = np.arange(FRAME_SAMPLES // 2 + 1) * SAMPLE_RATE / FRAME_SAMPLES
+    low, middle, high = (edges_hz[n : len(edges_hz) - 2 + n, None] for n in range(3))
+    filters = np.minimum((hz - low) / (middle - low), (high - hz) / (high - middle)).clip(0)
+    passed = [np.flatnonzero(one) for one in filters]
+    starts = np.cumsum([0, *map(len, passed)])
+    yield _array("uint8_t", "dwindle_mel_first", (str(bins[0]) for bins in passed))
+    yield _array("uint16_t", "dwindle_mel_starts", map(str, starts))
+    yield _array("uint16_t", "dwindle_mel_shares", _wholes(filters[filters > 0], 1 << MEL_BITS))
 
 
 def _constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
@@ -171,8 +205,8 @@ def _input_norm(model: onnx.ModelProto) -> tuple[float, float]:
 
 def _arrays(name: str, layer: Layer) -> Iterable[str]:
     yield _array("int8_t", f"{name}_weights", map(str, layer.levels.ravel()))
-    yield _array("float", f"{name}_scales", map(_number, layer.scales))
-    yield _array("float", f"{name}_biases", map(_number, layer.biases))
+    yield _array("int32_t", f"{name}_scales", _wholes(layer.scales, 1 << SCALE_BITS))
+    yield _array("int32_t", f"{name}_biases", _wholes(layer.biases, ONE))
 
 
 def _entry(name: str, layer: Layer) -> str:
@@ -186,9 +220,16 @@ def _array(kind: str, name: str, numbers: Iterable[str]) -> str:
     return f"static const {kind} {name}[] = {{\n" + ",\n".join(lines) + "};"
 
 
-def _number(value: float) -> str:
-    text = f"{float(value):.9g}"
-    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+def _wholes(values: np.ndarray, unit: int) -> Iterable[str]:
+    return (str(_whole(value, unit)) for value in values.ravel())
+
+
+def _whole(value: float, unit: int) -> int:
+    """A number in whole units, as C holds it in 32 bits."""
+    whole = round(float(value) * unit)
+    if abs(whole) >= 1 << 31:
+        raise ValueError("a number too large for 32 bits")
+    return whole
 
 
 if __name__ == "__main__":
