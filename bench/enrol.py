@@ -13,15 +13,23 @@ import argparse
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.word_trials import (
+    Heard,
+    Trial,
+    at_equal_false_accepts,
+    chooses,
+    false_accepts,
+    regression,
+    same_speaker,
+    times_found,
+)
 from dwindle.cli import FlagParser, nonempty, pathname, positive_float
 from dwindle.data import data_directory
-from dwindle.edits import Edits, error_rate_interval
 from dwindle.errors import UserError, run
 from dwindle.files import sha256_of, write_json
 from dwindle.infer.model_file import DEFAULT_TASK, released_model
@@ -32,7 +40,6 @@ from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.padding import amid_own_hiss
 from dwindle.infer.speech.sound_file import read_audio, sound_files
-from dwindle.infer.speech.spotter import RELEASED, SETTLED_RUNS, Spotter
 from dwindle.metrics import Metric, accuracy_by_group
 from dwindle.tasks.speech.corpora import TRAIN, Clip, negatives
 
@@ -40,30 +47,6 @@ TAKES = 5  # of one word by one speaker: all but one enrol it, each in turn is t
 SAME_SPEAKER, OTHER_SPEAKERS = (1, 3, 4), (1, 3, 5, 10)  # recordings that enrol a word
 DRAWS = 10  # of other speakers, for each word
 LEAST = (0.50, 0.60, 0.65, 0.70, 0.75, 0.80)
-ALLOWED_A_MINUTE = 0.1
-RIDGE = 1.0  # of the logistic regression, on directions of length 1
-STEPS = 25
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A recording as the listener heard it: where each run of the network put its sound, and when."""
-
-    word: str
-    speaker: str
-    times_s: np.ndarray
-    directions: np.ndarray
-    whole: np.ndarray | None = None  # of a clip of one word: as enrolment hears it
-    minutes: float = 0.0
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A word enrolled from some recordings, and recordings in which it should be heard."""
-
-    word: str
-    enrolled: tuple[Heard, ...]
-    tests: tuple[Heard, ...]
 
 
 class Recorder(EnrolledWords):
@@ -135,9 +118,14 @@ def clips_to_judge(data_dir: Path) -> list[Clip]:
 def heard_clip(recogniser: Recogniser, clip: Clip) -> Heard:
     """A clip of one word, as a file of one word is heard."""
     samples = read_audio(clip.path, recogniser.sample_rate)
+    asked = asked_of(recogniser, in_hiss(recogniser, samples))
+    return Heard(clip.path.parent.name, clip.speaker, *asked, direction_of(recogniser, samples))
+
+
+def in_hiss(recogniser: Recogniser, samples: np.ndarray) -> np.ndarray:
+    """With the recording's own hiss on both sides, as a file of one word is listened to."""
     around = round(2 * HISS_AROUND_S * recogniser.sample_rate)
-    times_s, directions = asked_of(recogniser, amid_own_hiss(samples, len(samples) + around, recogniser.sample_rate))
-    return Heard(clip.path.parent.name, clip.speaker, times_s, directions, direction_of(recogniser, samples))
+    return amid_own_hiss(samples, len(samples) + around, recogniser.sample_rate)
 
 
 def read_aloud(recogniser: Recogniser, data_dir: Path, minutes: float) -> list[Heard]:
@@ -167,23 +155,6 @@ def asked_of(recogniser: Recogniser, samples: np.ndarray) -> tuple[np.ndarray, n
     return np.array(times_s), np.array(recorder.asked).reshape(len(times_s), -1)
 
 
-def chooses(speaker: str) -> bool:
-    """Half of the speakers, by their names alone."""
-    return hashlib.sha256(speaker.encode()).digest()[0] % 2 == 0
-
-
-def same_speaker(clips: Sequence[Heard], count: int) -> list[Trial]:
-    """Each take of a word in turn is the test, and `count` of the others by the same speaker enrol it."""
-    groups: dict[tuple[str, str], list[Heard]] = defaultdict(list)
-    for clip in clips:
-        groups[clip.word, clip.speaker].append(clip)
-    return [
-        Trial(word, tuple((takes[number + 1 :] + takes[:number])[:count]), (test,))
-        for (word, _), takes in groups.items()
-        for number, test in enumerate(takes)
-    ]
-
-
 def other_speakers(clips: Sequence[Heard], count: int) -> list[Trial]:
     """One recording by each of `count` speakers enrols a word; all that anybody else said of it are the tests."""
     rng = np.random.default_rng(0)
@@ -210,79 +181,19 @@ def row(trials: list[Trial], clips: list[Heard], stream: list[Heard], others: li
             speakers += [test.speaker for test in trial.tests]
         found["right"][key] = accuracy_by_group(right, speakers).as_row()
         found["false_a_minute"][key] = false_accepts(prototypes, stream, least).as_row()
-        taken, by = [], []
-        for trial, prototype in zip(trials, prototypes, strict=True):
-            wrong = [clip for clip in clips if clip.word != trial.word]
-            taken += [float((clip.directions @ prototype).max(initial=-1.0)) >= least for clip in wrong]
-            by += [clip.speaker for clip in wrong]
-        found["other_words_taken"][key] = accuracy_by_group(taken, by).as_row()
+        taken = [
+            (float((clip.directions @ prototype).max(initial=-1.0)) >= least, clip.speaker)
+            for trial, prototype in zip(trials, prototypes, strict=True)
+            for clip in clips
+            if clip.word != trial.word
+        ]
+        found["other_words_taken"][key] = accuracy_by_group(*zip(*taken, strict=True)).as_row()
     regressions = [regression(trial, others) for trial in trials]
     found["right_at_equal_false_accepts"] = {
         "prototype": at_equal_false_accepts(trials, prototypes, stream).as_row(),
         "logistic regression": at_equal_false_accepts(trials, regressions, stream).as_row(),
     }
     return found
-
-
-def times_found(heard: Heard, weights: np.ndarray, least: float) -> int:
-    """How often a spotter finds a word in what was heard; runs far from any match change nothing in it."""
-    scores = heard.directions @ weights
-    near = np.flatnonzero(scores >= least - RELEASED)
-    runs = np.unique(np.add.outer(near, np.arange(SETTLED_RUNS + 1)).ravel()).astype(int)
-    spotter, found = Spotter(), 0
-    for run_number in runs[runs < len(scores)]:
-        match = Match("word", float(scores[run_number]), least)
-        found += spotter.follow(match, float(heard.times_s[run_number])) is not None
-    return found + (spotter.finish() is not None)
-
-
-def false_accepts(words: Sequence[np.ndarray], stream: Sequence[Heard], least: float) -> Metric:
-    """A minute of people reading, the mean over words; the interval draws the people anew."""
-    hits = [sum(times_found(one, word, least) for word in words) for one in stream]
-    seconds = [max(1, round(60 * one.minutes * len(words))) for one in stream]
-    low, high = error_rate_interval([Edits(0, 0, hit, long) for hit, long in zip(hits, seconds, strict=True)])
-    return Metric(60 * sum(hits) / sum(seconds), 60 * low, 60 * high, sum(hits), "a minute", False)
-
-
-def regression(trial: Trial, others: Sequence[Heard]) -> np.ndarray:
-    """Weights of a ridge-penalised logistic regression: the enrolling recordings against all that others said."""
-    positive = np.stack([one.whole for one in trial.enrolled])
-    negative = np.concatenate([one.directions[::3] for one in others if one.word != trial.word])
-    x = np.concatenate([positive, negative]).astype(np.float64)
-    x = np.hstack([x, np.ones((len(x), 1))])
-    target = np.arange(len(x)) < len(positive)
-    balance = np.where(target, len(negative) / len(positive), 1.0) * len(positive) / len(x)
-    weights = np.zeros(x.shape[1])
-    penalty = RIDGE * np.diag([*np.ones(x.shape[1] - 1), 1e-6]) * len(positive) / 10
-    for _ in range(STEPS):
-        share = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
-        gradient = x.T @ (balance * (share - target)) + penalty @ weights
-        curvature = (x * (balance * share * (1 - share))[:, None]).T @ x + penalty
-        step = np.linalg.solve(curvature, gradient)
-        weights -= step
-        if np.abs(step).max() < 1e-4:
-            break
-    return weights[:-1] / max(float(np.linalg.norm(weights[:-1])), 1e-9)
-
-
-def at_equal_false_accepts(trials: list[Trial], words: list[np.ndarray], stream: list[Heard]) -> Metric:
-    """Right with each word's own threshold."""
-    right, speakers = [], []
-    for trial, weights in zip(trials, words, strict=True):
-        right += right_at_allowed(trial, weights, stream)
-        speakers += [test.speaker for test in trial.tests]
-    return accuracy_by_group(right, speakers)
-
-
-def right_at_allowed(trial: Trial, weights: np.ndarray, stream: list[Heard]) -> list[bool]:
-    """Which tests are found at the lowest threshold that gives the word no more false accepts than are allowed."""
-    minutes = sum(one.minutes for one in stream)
-    low, high = -1.0, 1.0
-    for _ in range(8):
-        middle = (low + high) / 2
-        many = sum(times_found(one, weights, middle) for one in stream) > ALLOWED_A_MINUTE * minutes
-        low, high = (middle, high) if many else (low, middle)
-    return [times_found(test, weights, high) > 0 for test in trial.tests]
 
 
 def as_table(report: dict[str, Any]) -> str:

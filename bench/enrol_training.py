@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m bench.enrol_training --data_dir DIR --output logs/enrol_training.json
 
-Words, speakers, reading, trials and judgement are those of bench/enrol.py: four recordings by one speaker, the fifth is
+Words, speakers, reading and judgement are those of bench/enrol.py: four recordings by one speaker enrol, the fifth is
 the test, each way at its own threshold, the lowest that gives a word one false accept in ten minutes. A network learns
 the recordings, changed as training changes them, against what other speakers said of other words, which a regression
 learns from there. "scratch" is the student's shape from random weights, "fine-tuned" all layers of the released one.
@@ -18,17 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.enrol import (
-    Heard,
-    Trial,
-    at_equal_false_accepts,
-    chooses,
-    clips_to_judge,
-    heard_clip,
-    read_aloud,
-    right_at_allowed,
-    same_speaker,
-)
+from bench.enrol import clips_to_judge, heard_clip, in_hiss, read_aloud
+from bench.word_trials import Heard, Trial, at_equal_false_accepts, chooses, right_at_allowed, same_speaker
 from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.cli import FlagParser, nonempty, pathname, positive_float, positive_int
 from dwindle.data import data_directory
@@ -36,9 +27,7 @@ from dwindle.errors import UserError, run
 from dwindle.files import write_json
 from dwindle.infer.model_file import DEFAULT_TASK, released_model
 from dwindle.infer.speech.enrol import prototype_of
-from dwindle.infer.speech.file_listener import HISS_AROUND_S
 from dwindle.infer.speech.model import Recogniser
-from dwindle.infer.speech.padding import amid_own_hiss
 from dwindle.infer.speech.sound_file import read_audio, sound_files
 from dwindle.metrics import Metric, accuracy_by_group
 from dwindle.tasks.speech.augment import WaveAugment
@@ -108,9 +97,8 @@ def main() -> None:
 
 def recorded(recogniser: Recogniser, path: Any, heard: Heard) -> Recorded:
     samples = read_audio(path, recogniser.sample_rate)
-    if heard.word:  # a clip of one word lies amid its own hiss, as enrolment hears it
-        around = round(2 * HISS_AROUND_S * recogniser.sample_rate)
-        samples = amid_own_hiss(samples, len(samples) + around, recogniser.sample_rate)
+    if heard.word:
+        samples = in_hiss(recogniser, samples)
     return Recorded(heard, np.ascontiguousarray(samples, np.float32))
 
 
