@@ -41,6 +41,8 @@ CHANGES: dict[str, tuple[Any, str, float]] = {
     "speech for 2.5 s": (listener, "AMID_SPEECH_S", 2.5),
     "one word is speech": (listener, "AMID_WORDS", 1),
     "three words are speech": (listener, "AMID_WORDS", 3),
+    "others amid digits as elsewhere": (decoder, "OTHER_AMONG_WORDS", 1.0),
+    "others amid digits a tenth": (decoder, "OTHER_AMONG_WORDS", 0.1),
     "frames alone": (decoder, "LEAST_POOLED_SHARE", 1.0),
     "pooled output in full": (decoder, "LEAST_POOLED_SHARE", 0.0),
     "certain at once from 0.3": (decoder, "CERTAIN_AT_ONCE", 0.3),

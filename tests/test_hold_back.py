@@ -67,6 +67,13 @@ def test_amid_noise_an_unlikely_word_does_not_send_others_away():
     assert text(hold_back.passed(word("3", 6.0, 0.9), ENOUGH)) == "13"
 
 
+def test_likely_words_are_counted_for_two_seconds():
+    hold_back = HoldBack()
+    for found_s, confidence in ((5.0, CONFIRMING), (5.5, 0.9), (6.0, CONFIRMING - 0.01)):
+        hold_back.passed(word("1", found_s, confidence), ENOUGH)
+    assert [hold_back.likely_words(now_s) for now_s in (6.0, 5.0 + HOLD_S, 5.1 + HOLD_S, 5.6 + HOLD_S)] == [2, 2, 1, 0]
+
+
 def test_what_comes_later_vouches_for_nothing():
     later = 5.1 + HOLD_S
     assert said(HoldBack(), (5.0, 0.6), (later, 0.9), (later + 0.5, 0.4)) == "12"
@@ -88,7 +95,7 @@ def test_a_recording_that_ends_soon_after_a_word_was_made_for_it_unless_noise_go
     hold_back.passed(word("1", 5.0, 0.6), ENOUGH)
     hold_back.reset()
     assert hold_back.passed_at_the_end(5.0) == []
-    assert not hold_back.has_neighbour(5.0)
+    assert not hold_back.likely_words(5.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.35, 1)), max_size=20), st.floats(0, 1))

@@ -244,3 +244,20 @@ def test_other_words_count_for_a_second_and_a_half(tmp_path):
         inference = RealTimeInference(careful, VoiceActivityDetector("none"))
         events = inference.process(sound) + inference.finish()
         assert as_text([event.digit for event in events]) == said
+
+
+def test_words_of_ours_must_outnumber_others_within_two_seconds(tmp_path):
+    inference = RealTimeInference(Recogniser(write_tone_model(tmp_path / "tones.onnx")))
+    second = RATE / FRAME  # in frames
+    inference._position = 10 * RATE
+    for likely_s, others_ago, among in (
+        ([], [], False),
+        ([8.1], [], True),
+        ([7.9], [], False),
+        ([8.1], [1.9 * second], False),
+        ([8.1], [2.1 * second], True),
+        ([8.1, 9.0], [1.9 * second], True),
+    ):
+        inference._hold_back._likely_s = likely_s
+        inference._decoder._other_words_ago = others_ago
+        assert inference._is_among_words == among

@@ -12,17 +12,18 @@ interface Hit { index: number; confidence: number; framesAgo: number }
 /** Passes a word on at once when it is certain or has a likely neighbour; else when a neighbour follows shortly. */
 class HoldBack {
   private held: Word[] = [];
-  private likelyS = -Infinity;
+  private likelyS: number[] = []; // when the newest likely words were found
 
-  hasNeighbour(nowS: number): boolean {
-    return nowS - this.likelyS <= RULES.holdS;
+  likelyWords(nowS: number): number {
+    this.likelyS = this.likelyS.filter((foundS) => nowS - foundS <= RULES.holdS);
+    return this.likelyS.length;
   }
 
   passed(word: Word, needed: number): Word[] {
-    let confirmed = this.hasNeighbour(word.emittedS);
+    let confirmed = this.likelyWords(word.emittedS) > 0;
     const held = this.takeHeld(word.emittedS);
-    if (word.confidence >= Math.min(word.amidSpeech ? RULES.confirmingAmidSpeech : RULES.confirming, needed)) {
-      this.likelyS = word.emittedS;
+    if (word.confidence >= (word.amidSpeech ? RULES.confirmingAmidSpeech : RULES.confirming)) {
+      this.likelyS.push(word.emittedS);
       confirmed ||= held.length > 0;
     }
     if (confirmed || word.confidence >= needed) return [...madeCertain(held, word.emittedS), word];
@@ -57,6 +58,7 @@ class FrameDecoder {
   readonly oldestFrames: number;
   private otherWordsAgo: number[] = []; // how many frames ago words began that are none of ours
   private inOtherWord = false;
+  private amongWords = false;
   private readonly words: number[];
   private readonly rejects: number[];
   private readonly samplesBefore: number;
@@ -76,13 +78,15 @@ class FrameDecoder {
   reset(): void {
     this.active = this.uncertain = null;
     this.otherWordsAgo = [];
-    this.inOtherWord = false;
+    this.inOtherWord = this.amongWords = false;
   }
 
   /** The words in the newest sound, after one more hop, with so many frames not decoded yet. */
-  async decode(window: Float32Array, newFrames: number, needed: number): Promise<Hit[]> {
-    const frames = await this.recogniser.frames(window, this.oldestFrames + newFrames);
-    this.followOtherWords(frames);
+  async decode(window: Float32Array, newFrames: number, needed: number, amongWords: boolean): Promise<Hit[]> {
+    const heard = await this.recogniser.frames(window, this.oldestFrames + newFrames);
+    this.followOtherWords(heard);
+    this.amongWords = amongWords;
+    const frames = heard.map((frame) => this.weighed(frame));
     const hits: Hit[] = [];
     if (this.uncertain) {
       const { word, framesAgo } = this.uncertain;
@@ -118,7 +122,7 @@ class FrameDecoder {
     const proposing = frames.length - 1 - Math.ceil(framesAgo);
     const peak = Math.max(...frames.slice(proposing, proposing + RULES.peakFrames).map((frame) => frame[word]));
     const sincePeak = Math.round((framesAgo + 0.5) * this.recogniser.frameSamples);
-    const pooled = await this.recogniser.pooled(window.slice(-this.samplesBefore - sincePeak));
+    const pooled = this.weighed(await this.recogniser.pooled(window.slice(-this.samplesBefore - sincePeak)));
     const rejected = this.rejects.reduce((sum, index) => sum + pooled[index], 0);
     const confidence = peak * Math.max(RULES.leastPooledShare, 1 - rejected);
     this.uncertain = null;
@@ -128,6 +132,15 @@ class FrameDecoder {
       return [];
     }
     return confidence >= this.recogniser.runningThreshold ? [{ index: word, confidence, framesAgo }] : [];
+  }
+
+  /** Among words of ours, with what is left of the others. */
+  private weighed(probabilities: Float32Array): Float32Array {
+    if (!this.amongWords) return probabilities;
+    const weighed = probabilities.slice();
+    for (const index of this.rejects) weighed[index] *= RULES.otherAmongWords;
+    const sum = weighed.reduce((one, other) => one + other, 0);
+    return weighed.map((value) => value / sum);
   }
 }
 
@@ -216,19 +229,27 @@ export class Listener {
       spotted = this.spotter.follow(nearest(this.recogniser.enrolled, await this.recogniser.direction(this.window)), this.positionS);
     }
     const needed = this.needed();
-    const hits = await this.decoder.decode(this.window, newFrames, needed);
+    const hits = await this.decoder.decode(this.window, newFrames, needed, this.isAmongWords);
     return [...hits.flatMap((hit) => this.holdBack.passed(this.word(hit, started), needed)), ...this.enrolledWords(spotted, started)];
   }
 
   /** How sure a word must be to be passed now. */
   private needed(): number {
-    if (this.holdBack.hasNeighbour(this.positionS)) return this.recogniser.runningThreshold;
+    if (this.holdBack.likelyWords(this.positionS)) return this.recogniser.runningThreshold;
     if (this.background.isLoud) return this.recogniser.noisyThreshold;
     return this.isAmidSpeech ? this.recogniser.speechThreshold : this.recogniser.loneThreshold;
   }
 
   private get isAmidSpeech(): boolean {
-    return this.decoder.otherWords((RULES.amidSpeechS * this.rate) / this.frame) >= RULES.amidWords;
+    return this.otherWords(RULES.amidSpeechS) >= RULES.amidWords;
+  }
+
+  private get isAmongWords(): boolean {
+    return this.holdBack.likelyWords(this.positionS) > this.otherWords(RULES.holdS);
+  }
+
+  private otherWords(seconds: number): number {
+    return this.decoder.otherWords((seconds * this.rate) / this.frame);
   }
 
   private word(hit: Hit, started: number): Word {

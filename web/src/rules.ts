@@ -11,7 +11,8 @@ export const RULES = {
   rememberedS: 2, newestS: 0.5, standsOutDb: 12,
   // decoder.py
   hopFrames: 1.5, decodeBeforeEndS: 0.15, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, certainAtOnce: 0.8,
-  retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6, pooledBeforeS: 0.09,
+  retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
+  otherAmongWords: 0.03, pooledBeforeS: 0.09,
   // hold_back.py
   holdS: 2, confirming: 0.55, confirmingAmidSpeech: 0.8, worthHoldingAmidNoise: 0.5,
   // edges.py

@@ -22,6 +22,7 @@ OTHER_WORD = 0.5  # probability from which a frame belongs to a word that is non
 REMEMBERED_FRAMES = 100  # for which such words are remembered
 PEAK_FRAMES = 5  # from the proposing one on, in which the word's probability has its maximum
 LEAST_POOLED_SHARE = 0.6  # of a frame's probability is kept whatever the pooled output: it takes "four two" for "fort"
+OTHER_AMONG_WORDS = 0.03  # of the probability of other words is left while words of ours are said
 POOLED_BEFORE_S = 0.09  # before the median word's start: where the sound begins that the pooled output is computed on
 
 
@@ -56,14 +57,18 @@ class FrameDecoder:
         self._uncertain: tuple[int, float] | None = None  # a proposed word to decode again, and how many frames ago
         self._other_words_ago: list[float] = []  # how many frames ago words began that are none of ours
         self._in_other_word = False
+        self._among_words = False
 
-    def decode(self, window: np.ndarray, new_frames: int, needed: float) -> list[Hit]:
+    def decode(self, window: np.ndarray, new_frames: int, needed: float, among_words: bool = False) -> list[Hit]:
         """The words in the newest sound, after one more hop, with so many frames not decoded yet.
 
-        A word whose confidence is below `needed` is decoded again with more context, until another one begins.
+        A word whose confidence is below `needed` is decoded again with more context, until another one begins. Among
+        words of ours another one is less likely than the network, which hears a second at a time, takes it to be.
         """
         frames = self._recogniser.frames(window, self.oldest_frames + new_frames)
         self._follow_other_words(frames)
+        self._among_words = among_words
+        frames = self._weighed(frames)
         hits = []
         if self._uncertain:
             word, frames_ago = self._uncertain
@@ -99,7 +104,7 @@ class FrameDecoder:
         proposing = len(frames) - 1 - math.ceil(frames_ago)  # after half a hop it lies between two frames: the earlier
         peak = float(frames[proposing : proposing + PEAK_FRAMES, word].max())
         since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
-        pooled = self._recogniser.pooled(window[-self._samples_before - since_peak :])
+        pooled = self._weighed(self._recogniser.pooled(window[-self._samples_before - since_peak :]))
         confidence = peak * max(LEAST_POOLED_SHARE, 1 - float(pooled[self._rejects].sum()))
         self._uncertain = None
         if frames_ago <= self.look_ahead_frames:
@@ -108,3 +113,11 @@ class FrameDecoder:
             self._uncertain = word, frames_ago
             return []
         return [Hit(word, confidence, frames_ago)] if confidence >= self._recogniser.running_threshold else []
+
+    def _weighed(self, probabilities: np.ndarray) -> np.ndarray:
+        """Among words of ours, with what is left of the others."""
+        if not self._among_words:
+            return probabilities
+        weighed = probabilities.copy()
+        weighed[..., self._rejects] *= OTHER_AMONG_WORDS
+        return weighed / weighed.sum(axis=-1, keepdims=True)

@@ -1,7 +1,5 @@
 """Hold-back of uncertain words. People dictate several digits in a row; a false alarm mostly comes alone."""
 
-import math
-
 from dwindle.infer.speech.word import Candidate
 
 HOLD_S = 2.0  # for so long an uncertain word is held back, and for so long a likely one confirms those after it
@@ -19,18 +17,19 @@ class HoldBack:
     def reset(self) -> None:
         """Start a new recording."""
         self._held: list[Candidate] = []
-        self._likely_s = -math.inf  # when the newest likely word was found
+        self._likely_s: list[float] = []  # when the newest likely words were found
 
-    def has_neighbour(self, now_s: float) -> bool:
-        """Whether a likely word was found shortly before, passed on or not."""
-        return now_s - self._likely_s <= HOLD_S
+    def likely_words(self, now_s: float) -> int:
+        """How many likely words were found shortly before, passed on or not."""
+        self._likely_s = [found_s for found_s in self._likely_s if now_s - found_s <= HOLD_S]
+        return len(self._likely_s)
 
     def passed(self, word: Candidate, needed: float) -> list[Candidate]:
         """The words that this one makes certain, in order; `needed` is the confidence of a word without neighbours."""
-        confirmed = self.has_neighbour(word.found_s)
+        confirmed = self.likely_words(word.found_s) > 0
         held = self._take_held(word.found_s)
-        if word.confidence >= min(CONFIRMING_AMID_SPEECH if word.amid_speech else CONFIRMING, needed):
-            self._likely_s = word.found_s
+        if word.confidence >= (CONFIRMING_AMID_SPEECH if word.amid_speech else CONFIRMING):
+            self._likely_s.append(word.found_s)
             confirmed = confirmed or bool(held)
         if confirmed or word.confidence >= needed:
             return [*held, word]

@@ -8,7 +8,7 @@ import numpy as np
 from dwindle.infer.speech import STREAM_WINDOW_S
 from dwindle.infer.speech.decoder import HOP_FRAMES, FrameDecoder, Hit
 from dwindle.infer.speech.edges import BRIDGED_STEPS, STEP_S, stream_levels, word_extent
-from dwindle.infer.speech.hold_back import HoldBack
+from dwindle.infer.speech.hold_back import HOLD_S, HoldBack
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.spotter import Spotted, Spotter
 from dwindle.infer.speech.vad import Background, VoiceActivityDetector
@@ -113,13 +113,13 @@ class RealTimeInference:
             match = self.recogniser.enrolled.nearest([self.recogniser.direction(self._window)])
             spotted = self._spotter.follow(match, self.position_s)
         needed = self._needed()
-        hits = self._decoder.decode(self._window, new_frames, needed)
+        hits = self._decoder.decode(self._window, new_frames, needed, self._is_among_words)
         events = [event for hit in hits for event in self._events(hit, needed, started)]
         return events + self._enrolled_words(spotted, started)
 
     def _needed(self) -> float:
         """The confidence from which a word counts now."""
-        if self._hold_back.has_neighbour(self.position_s):
+        if self._hold_back.likely_words(self.position_s):
             return self.recogniser.running_threshold
         if self._background.is_loud:
             return self.recogniser.noisy_threshold
@@ -127,7 +127,14 @@ class RealTimeInference:
 
     @property
     def _is_amid_speech(self) -> bool:
-        return self._decoder.other_words(AMID_SPEECH_S * self._rate / self._frame) >= AMID_WORDS
+        return self._other_words(AMID_SPEECH_S) >= AMID_WORDS
+
+    @property
+    def _is_among_words(self) -> bool:
+        return self._hold_back.likely_words(self.position_s) > self._other_words(HOLD_S)
+
+    def _other_words(self, seconds: float) -> int:
+        return self._decoder.other_words(seconds * self._rate / self._frame)
 
     def _events(self, hit: Hit, needed: float, started: float) -> list[WordEvent]:
         word = self._candidate(hit)
