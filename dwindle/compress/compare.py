@@ -159,6 +159,7 @@ def chosen(
 ) -> tuple[Measured, str]:
     """The quantised version to ship, by its primary metric, bytes and latency, and the reason in words.
 
+    Versions that differ by less than half the loss that is allowed are alike, and the smaller of them ships.
     `agrees` gives the share of the parent's answers; that takes long, so it is asked of the best alone, and of the next
     best only where the best has too few.
     """
@@ -172,8 +173,9 @@ def chosen(
             *([f"{1 / speed:.2f} times as slow as float"] if speed < budget.slowest else []),
         ]
 
-    def rank(one: Measured) -> tuple[int, float, int]:
-        return len(faults(one)), parent.validation.gain_over(one.validation), one.bytes
+    def rank(one: Measured) -> tuple[int, int, int, float]:
+        loss = parent.validation.gain_over(one.validation)
+        return len(faults(one)), round(2 * loss / max(budget.loss, 1e-9)), one.bytes, loss
 
     ranked, shares = sorted(candidates, key=rank), {}
     for best in ranked:
