@@ -20,8 +20,8 @@ export DWINDLE_DATA := $(DATA)
 endif
 # the release goes on from the one before; `make release START= EPOCHS=60` begins anew
 START ?= --start_from artifacts/student.pt
-EPOCHS ?= 12
-SHRINK := --target_sparsity 0.4 --steps 2 --epochs_per_step 1 --last_epochs 2 --qat_epochs 1 --lr 8e-4
+EPOCHS ?= 16
+SHRINK := --target_sparsity 0.2 --steps 1 --last_epochs 1 --qat_epochs 0 --lr 2e-4 --alpha 0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test pipeline release report paper samples web web-build clean
@@ -54,7 +54,7 @@ pipeline: .venv/installed  ## every stage in order, small settings, from whateve
 
 release: .venv/installed  ## the full recipe, from data to artifacts/; hours, and it resumes where it was stopped
 	$(TRAIN) --alpha 0 --epochs $(EPOCHS) --lr 0.0015 --patience 0 $(START)
-	$(PRUNE) $(SHRINK) --teacher artifacts/student.pt
+	$(PRUNE) $(SHRINK)
 	$(FULL) export_models.py --output_dir artifacts --benchmark
 	$(FULL) -m bench.people --output logs/people.json
 	$(FULL) -m bench.streaming --output logs/streaming.json

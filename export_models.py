@@ -222,11 +222,11 @@ def result_row(name: str, report: dict[str, Any], model: nn.Module, task: Task) 
 
 def described(report: dict[str, Any], folder: Path) -> str:
     """The report as a person reads it."""
-    lines = [f"{'file':<18}{'bytes':>9}{'gzipped':>9}{'largest difference':>20}{'same answer':>13}"]
+    lines = [f"{'file':<18}{'bytes':>12}{'gzipped':>12}{'largest difference':>20}{'same answer':>13}"]
     for name, file in report["files"].items():
         found = file["against_pytorch"].values()
         largest, same = max(f["largest_difference"] for f in found), min(f["same_answer"] for f in found)
-        lines.append(f"{name:<18}{file['bytes']:>9,}{file['bytes_gzipped']:>9,}{largest:>20.2g}{100 * same:>12.2f}%")
+        lines.append(f"{name:<18}{file['bytes']:>12,}{file['bytes_gzipped']:>12,}{largest:>20.2g}{100 * same:>12.2f}%")
     if "latency" in report:
         lines.append(f"\n{'engine':<13}{'threads':>8}{'batch':>7}{'median ms':>11}{'p95 ms':>9}{'times faster':>14}")
         lines += [

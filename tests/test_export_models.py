@@ -217,3 +217,11 @@ def test_executorch_answers_as_pytorch_where_it_is_installed(folder, words):
     assert set(agreed) == {"random", "real"}
     assert max(found["largest_difference"] for found in agreed.values()) < 1e-3
     assert (folder / "model.pte").stat().st_size > 10_000
+
+
+def test_large_files_in_the_table_stay_apart():
+    """A regression: "27,636,41019,909,031" were two columns."""
+    file = {"bytes": 27_636_410, "bytes_gzipped": 19_909_031}
+    file["against_pytorch"] = {"cpu": {"largest_difference": 1e-6, "same_answer": 1.0}}
+    line = export_models.described({"files": {"model_ts.pt": file}}, Path("artifacts")).splitlines()[1]
+    assert line.split() == ["model_ts.pt", "27,636,410", "19,909,031", "1e-06", "100.00%"]

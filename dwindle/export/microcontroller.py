@@ -24,7 +24,6 @@ from dwindle.errors import UserError
 from dwindle.export.onnx_file import metadata_of, read_onnx
 from dwindle.export.onnx_graph import makers_of
 from dwindle.files import make_writable, written_whole
-from dwindle.infer.speech import SAMPLE_RATE
 
 MODEL = Path(__file__).parents[2] / "artifacts" / "model_int8.onnx"
 SOURCES = Path(__file__).parent / "c"
@@ -32,7 +31,7 @@ STEM_LAYERS, LAYERS_BEHIND = 6, 3  # depthwise and pointwise in turn; attention,
 LEVELS = 127
 NUMBERS_A_LINE = 16
 # as dwindle.h and dwindle_front_end.c have them
-FRAME_SAMPLES = 256
+SAMPLE_RATE, FRAME_SAMPLES = 8_000, 256
 ONE = 1024
 SCALE_BITS, COSINE_BITS, MEL_BITS, LEVEL_SHARE_BITS, NORM_BITS, TABLE_BITS = 24, 14, 10, 13, 16, 15
 LEVEL_BITS = 43
