@@ -67,21 +67,21 @@ def measured(model: Path, sounds: Sequence[np.ndarray], labels: Sequence[str]) -
         known = [str(label) for label in _labels(folder)]
         layers = convolutions(read_onnx(model))
         network = CompiledNetwork(folder, len(known), len(layers[ACROSS].levels))
-        largest, same, right = 0.0, 0, 0
+        largest, same, right = {"logits": 0.0, "frames": 0.0}, 0, 0
         for sound, label in zip(sounds, labels, strict=True):
             audio = sound.astype(np.float32) / 32_768
             wanted, mine = engine({"audio": torch.from_numpy(audio[None])}), network(audio)
             if mine is None:
                 raise UserError(f"{model}: its C form refused a second of sound")
-            pairs = zip(("logits", "frames"), mine, strict=False)
-            largest = max([largest, *(float(np.abs(wanted[key][0].numpy() - one).max()) for key, one in pairs)])
+            for key, one in zip(largest, mine, strict=False):
+                largest[key] = max(largest[key], float(np.abs(wanted[key][0].numpy() - one).max()))
             same += int(wanted["logits"][0].argmax()) == int(mine[0].argmax())
             right += known[int(mine[0][:-1].argmax())] == label
         report: dict[str, Any] = {
             "recordings": len(sounds),
             "same answer": same,
             "right": right,
-            "largest difference": largest,
+            **{f"largest difference, {key}": one for key, one in largest.items()},
             "ram bytes": network.ram_bytes,
             "weights": sum(layer.levels.size for layer in layers),
             "multiply-adds a second": multiply_adds(layers),
