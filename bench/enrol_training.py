@@ -9,7 +9,6 @@ learns from there. "scratch" is the student's shape from random weights, "fine-t
 """
 
 import argparse
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.enrol import clips_to_judge, heard_clip, in_hiss, read_aloud
+from bench.short_training import share_of_rate
 from bench.word_trials import Heard, Trial, at_equal_false_accepts, chooses, right_at_allowed, same_speaker
 from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.cli import FlagParser, nonempty, pathname, positive_float, positive_int
@@ -26,6 +26,7 @@ from dwindle.data import data_directory
 from dwindle.errors import UserError, run
 from dwindle.files import write_json
 from dwindle.infer.model_file import DEFAULT_TASK, released_model
+from dwindle.infer.speech import SAMPLE_RATE, STREAM_WINDOW_S
 from dwindle.infer.speech.enrol import prototype_of
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.sound_file import read_audio, sound_files
@@ -35,8 +36,8 @@ from dwindle.tasks.speech.network import SpeechNet
 from dwindle.tasks.speech.words import STUDENT
 
 RECORDINGS = 4
-SAMPLE_RATE, WINDOW, HOP = 8_000, 6_144, 384  # as the listener hears: 0.768 s, every 48 ms
-STEPS, BATCH, POSITIVES, WARM_UP = 150, 64, 16, 0.1
+WINDOW, HOP = round(STREAM_WINDOW_S * SAMPLE_RATE), round(0.048 * SAMPLE_RATE)  # as the listener hears
+STEPS, BATCH, POSITIVES = 150, 64, 16
 RATES = {"scratch": 4e-3, "fine-tuned": 1e-3}
 SPREAD = 4.0  # a logit at which a score is halfway to 1
 
@@ -134,8 +135,7 @@ def train(network: SpeechNet, enrolled: list[Any], others: list[Any], rate: floa
     targets = (torch.arange(BATCH) < POSITIVES).float()
     network.train()
     for step in range(STEPS):
-        share = min(1.0, step / STEPS / WARM_UP + 0.05) * 0.5 * (1 + math.cos(math.pi * step / STEPS))
-        optimizer.param_groups[0]["lr"] = rate * share
+        optimizer.param_groups[0]["lr"] = rate * share_of_rate(step / STEPS)
         said = positives[torch.randint(len(positives), (POSITIVES,))]
         not_said = negatives[torch.randint(len(negatives), (BATCH - POSITIVES,))]
         logits = network(augment(torch.cat([said, not_said])))[0][:, 0]

@@ -1,4 +1,4 @@
-"""A short training of a small network on few images, for benches that train hundreds of them."""
+"""A short training of a small network on few examples, for benches that train many of them."""
 
 import math
 from collections.abc import Callable
@@ -28,10 +28,8 @@ def train_briefly(
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
     network.train()
     for step in range(steps):
-        progress = step / steps
-        share = min(1.0, progress / WARM_UP + 0.05) * 0.5 * (1 + math.cos(math.pi * progress))
         for group in optimizer.param_groups:
-            group["lr"] = rate * share
+            group["lr"] = rate * share_of_rate(step / steps)
         chosen = torch.randint(len(digits), (batch_size,))
         images, targets = augment(digits.images[chosen]), digits.targets[chosen]
         optimizer.zero_grad()
@@ -39,6 +37,11 @@ def train_briefly(
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
     return network.eval()
+
+
+def share_of_rate(progress: float) -> float:
+    """Of the highest learning rate, at this share of the steps: a linear warm-up, then half a cosine to zero."""
+    return min(1.0, progress / WARM_UP + 0.05) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def answers(network: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 500) -> Tensor:
