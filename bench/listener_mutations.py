@@ -25,8 +25,8 @@ from dwindle.errors import UsageError, UserError, run
 
 ROOT = Path(__file__).parents[1]
 LISTENER = Path("dwindle/infer/speech")
-HEARS = ("__init__", "decoder", "edges", "enrol", "file_listener", "hold_back", "listener", "model", "padding")
-HEARS += ("processor", "sound_file", "sources", "spotter", "vad")
+HEARS = ("__init__", "decoder", "edges", "enrol", "file_listener", "hindsight", "hold_back", "listener", "model")
+HEARS += ("padding", "processor", "sound_file", "sources", "spotter", "vad")
 # work at once, a check of the file, marks of headers that state no size
 UNHEARD = ("AT_A_TIME", "SPACED_FRAMES", "UNSTATED_FRAMES", "PIPED_BYTES")
 OWN_TESTS = {"__init__": (), "file_listener": ("infer_files",), "processor": ("processor", "resampler")}

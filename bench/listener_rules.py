@@ -22,7 +22,7 @@ from dwindle.data import data_directory
 from dwindle.edits import NO_EDITS, edits
 from dwindle.errors import run
 from dwindle.files import write_json
-from dwindle.infer.speech import decoder, hold_back, listener
+from dwindle.infer.speech import decoder, hindsight, hold_back, listener
 from dwindle.infer.speech.evaluate import Entry, read_manifest
 from dwindle.infer.speech.file_listener import FileListener, Settings
 from dwindle.infer.speech.model import Recogniser
@@ -41,8 +41,17 @@ CHANGES: dict[str, tuple[Any, str, float]] = {
     "speech for 2.5 s": (listener, "AMID_SPEECH_S", 2.5),
     "one word is speech": (listener, "AMID_WORDS", 1),
     "three words are speech": (listener, "AMID_WORDS", 3),
-    "others amid digits as elsewhere": (decoder, "OTHER_AMONG_WORDS", 1.0),
-    "others amid digits a tenth": (decoder, "OTHER_AMONG_WORDS", 0.1),
+    "what follows does not count": (hindsight, "AROUND_S", -1.0),
+    "2 s on either side": (hindsight, "AROUND_S", 2.0),
+    "6 s on either side": (hindsight, "AROUND_S", 6.0),
+    "one digit is a string": (hindsight, "FEWEST_WORDS", 1),
+    "three digits are a string": (hindsight, "FEWEST_WORDS", 3),
+    "no more others than digits": (hindsight, "MOST_OTHERS", 1),
+    "three others to a digit": (hindsight, "MOST_OTHERS", 3),
+    "others in a string a tenth": (hindsight, "OTHERS_KEPT_IN_STRING", 0.1),
+    "others in a string 0.001": (hindsight, "OTHERS_KEPT_IN_STRING", 0.001),
+    "others amid digits as elsewhere": (listener, "OTHERS_KEPT", 1.0),
+    "others amid digits a tenth": (listener, "OTHERS_KEPT", 0.1),
     "frames alone": (decoder, "LEAST_POOLED_SHARE", 1.0),
     "pooled output in full": (decoder, "LEAST_POOLED_SHARE", 0.0),
     "certain at once from 0.3": (decoder, "CERTAIN_AT_ONCE", 0.3),

@@ -13,6 +13,7 @@ import argparse
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import groupby
@@ -30,10 +31,11 @@ from dwindle.files import sha256_of, write_json
 from dwindle.infer.speech import REJECT
 from dwindle.infer.speech.evaluate import Entry, read_manifest
 from dwindle.infer.speech.file_listener import Settings
+from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.padding import word_window
-from dwindle.infer.speech.sound_file import read_audio
-from dwindle.infer.speech.vad import KINDS
+from dwindle.infer.speech.sound_file import read_audio, stream_audio
+from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
 from dwindle.infer.speech.workers import answers
 from dwindle.machine import usable_cores
 from dwindle.metrics import Metric, accuracy_by_group, error_rate
@@ -41,8 +43,10 @@ from dwindle.tasks.speech.corpora import VALIDATION, negatives, speech_commands
 
 DEFAULT_MODEL = Path(__file__).parents[1] / "artifacts" / "model_int8.onnx"
 TAKEN = {"3%": 0.03, "1%": 0.01}  # of the other words, at a threshold set for it
-LISTENER, EXPECTING = "listener", "expecting digits"  # as infer.py hears, and infer.py --expect digits
+# as infer.py hears files, infer.py --expect digits, and infer.py --stream, which does not know what follows
+LISTENER, EXPECTING, LIVE = "listener", "expecting digits", "live"
 Texts = dict[Path, list[str]]  # what the listener heard in each recording
+_live: RealTimeInference  # of a worker
 
 
 def main() -> None:
@@ -75,6 +79,7 @@ def judged(data_dir: Path, model: Path, workers: int) -> dict[str, Any]:
     heard = {LISTENER: heard_by_listener([entry.path for entry in entries], model, workers)}
     said = [entry.path for kind in ("isolated", "strings") for entry in kinds[kind]]
     heard[EXPECTING] = heard_by_listener(said, model, workers, only_words=True)
+    heard[LIVE] = heard_live([entry.path for entry in entries], model, workers)
     amid_others = heard_by_listener([clip.path for clip in others], model, workers)
     report: dict[str, Any] = {"isolated": [], "strings": [], "reading": []}
     for kind, found in kinds.items():
@@ -85,7 +90,7 @@ def judged(data_dir: Path, model: Path, workers: int) -> dict[str, Any]:
             elif kind == "strings":
                 row = strings_row(group, heard, recogniser)
             else:
-                row = reading_row(group, heard[LISTENER])
+                row = reading_row(group, heard)
             report[kind].append({"collection": name, "recordings": len(group), **row})
     speakers = [clip.speaker for clip in others]
     taken = accuracy_by_group([one >= recogniser.threshold for one in sure], speakers).as_row()
@@ -112,6 +117,26 @@ def heard_by_listener(paths: Sequence[Path], model: Path, workers: int, only_wor
         if "error" in row:
             raise UserError(f"{row['file']}: {row['error']}")
     return {Path(row["file"]): [digit["digit"] for digit in row["digits"]] for row in rows}
+
+
+def heard_live(paths: Sequence[Path], model: Path, workers: int) -> Texts:
+    """The digits that a live listener hears in each recording."""
+    with ProcessPoolExecutor(workers, initializer=_begin_live, initargs=(model,)) as pool:
+        return dict(zip(paths, pool.map(_live_digits, paths, chunksize=8), strict=True))
+
+
+def _begin_live(model: Path) -> None:
+    global _live
+    recogniser = Recogniser(model)
+    _live = RealTimeInference(recogniser, VoiceActivityDetector(KINDS[0], recogniser.sample_rate))
+
+
+def _live_digits(path: Path) -> list[str]:
+    _live.reset()
+    events = [
+        event for block in stream_audio(str(path), _live.recogniser.sample_rate) for event in _live.process(block)
+    ]
+    return [event.digit for event in events + _live.finish()]
 
 
 def read_word(path: Path, recogniser: Recogniser) -> tuple[str, float]:
@@ -159,21 +184,27 @@ def strings_row(entries: Sequence[Entry], heard: dict[str, Texts], recogniser: R
     return row
 
 
-def reading_row(entries: Sequence[Entry], texts: Texts) -> dict[str, Any]:
+def reading_row(entries: Sequence[Entry], heard: dict[str, Texts]) -> dict[str, Any]:
     """Running speech: digits heard a minute. A few are said, and "to" and "for" are; most are false."""
     seconds: Counter[str] = Counter()
-    heard: Counter[str] = Counter()
     for entry in entries:
         seconds[entry.speaker] += soundfile.info(entry.path).duration
-        heard[entry.speaker] += len(texts[entry.path])
-    low, high = error_rate_interval([Edits(0, 0, heard[one], max(1, round(seconds[one]))) for one in seconds])
-    a_minute = Metric(60 * heard.total() / seconds.total(), 60 * low, 60 * high, heard.total(), "a minute", False)
-    digits = Counter(digit for entry in entries for digit in texts[entry.path])
+    digits = Counter(digit for entry in entries for digit in heard[LISTENER][entry.path])
     return {
-        "digits a minute": a_minute.as_row(),
+        "digits a minute": a_minute(entries, seconds, heard[LISTENER]).as_row(),
+        "digits a minute, live": a_minute(entries, seconds, heard[LIVE]).as_row(),
         "minutes": seconds.total() / 60,
         "digits": dict(sorted(digits.items())),
     }
+
+
+def a_minute(entries: Sequence[Entry], seconds: Counter[str], texts: Texts) -> Metric:
+    """Digits heard a minute, with an interval by speaker."""
+    heard: Counter[str] = Counter()
+    for entry in entries:
+        heard[entry.speaker] += len(texts[entry.path])
+    low, high = error_rate_interval([Edits(0, 0, heard[one], max(1, round(seconds[one]))) for one in seconds])
+    return Metric(60 * heard.total() / seconds.total(), 60 * low, 60 * high, heard.total(), "a minute", False)
 
 
 def as_table(report: dict[str, Any]) -> str:
@@ -199,6 +230,8 @@ def as_table(report: dict[str, Any]) -> str:
             f"{row['collection']}: {rate['value']:.2f} digits a minute ({rate['low']:.2f}-{rate['high']:.2f}), "
             f"{rate['count']} in {row['minutes']:.1f} minutes ({digits})"
         )
+        live = row["digits a minute, live"]
+        lines.append(f"{row['collection']}, live: {live['value']:.2f} ({live['low']:.2f}-{live['high']:.2f})")
     taken, thresholds = Metric(**report["other_words_taken"]), report["thresholds"]
     lines.append(f"other words taken at the shipped threshold: {taken}")
     lines.append(f"other words that the listener takes: {Metric(**report['other_words_heard_as_digits'])}")

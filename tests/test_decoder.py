@@ -92,12 +92,12 @@ def read(decoder: FrameDecoder, until: int, needed: float = 0.4) -> list[tuple[i
 def test_among_words_of_ours_another_word_is_less_likely():
     """Digits in the middle of a number were taken for other words: nearly all that the listener missed in strings."""
     faint, end = {100: (0.1, 0.9), 101: (0.0, 0.9)}, 124
-    for among_words, confidences in ((False, []), (True, [0.1 / (0.1 + 0.03 * 0.9)])):
+    for others_kept, confidences in ((1.0, []), (0.03, [0.1 / (0.1 + 0.03 * 0.9)])):
         decoder, hits = FrameDecoder(hearing(faint)), []
         for newest in range(100, end, 3):
             for step, at in ((2, newest + 2), (1, newest + 3)):
                 window = np.arange((at - 24) * FRAME, at * FRAME)
-                hits += decoder.decode(window, step, needed=0.4, among_words=among_words)
+                hits += decoder.decode(window, step, needed=0.4, others_kept=others_kept)
         assert [hit.confidence for hit in hits] == pytest.approx(confidences)
         assert decoder.other_words(math.inf) == 1  # it is counted all the same
 

@@ -250,14 +250,14 @@ def test_words_of_ours_must_outnumber_others_within_two_seconds(tmp_path):
     inference = RealTimeInference(Recogniser(write_tone_model(tmp_path / "tones.onnx")))
     second = RATE / FRAME  # in frames
     inference._position = 10 * RATE
-    for likely_s, others_ago, among in (
-        ([], [], False),
-        ([8.1], [], True),
-        ([7.9], [], False),
-        ([8.1], [1.9 * second], False),
-        ([8.1], [2.1 * second], True),
-        ([8.1, 9.0], [1.9 * second], True),
+    for likely_s, others_ago, others_kept in (
+        ([], [], 1.0),
+        ([8.1], [], 0.03),
+        ([7.9], [], 1.0),
+        ([8.1], [1.9 * second], 1.0),
+        ([8.1], [2.1 * second], 0.03),
+        ([8.1, 9.0], [1.9 * second], 0.03),
     ):
         inference._hold_back._likely_s = likely_s
         inference._decoder._other_words_ago = others_ago
-        assert inference._is_among_words == among
+        assert inference._others_kept == others_kept

@@ -1,5 +1,6 @@
 // The worker's ear: blocks of sound in, at any rate; words, level and picture out.
 import type { EnrolledWords } from "./enrolled";
+import { heardTwice } from "./hindsight";
 import { amidOwnHiss } from "./padding";
 import { joined, speechEdges } from "./levels";
 import { Listener } from "./listener";
@@ -95,12 +96,12 @@ export class Ear {
     let sound = recording;
     const beforeS = stream.heardS < SHORT_S ? HISS_AROUND_S : 0;
     if (beforeS) sound = amidOwnHiss(sound, sound.length + 2 * Math.round(HISS_AROUND_S * ownRate), ownRate);
-    const words = [...(await stream.words(sound)), ...(await stream.listener.finish())];
+    const { words, heardVoice } = await heardTwice(this.recogniser, sound);
     for (const word of words) {
       word.startS = Math.max(0, word.startS - beforeS);
       word.endS = Math.min(word.endS - beforeS, stream.heardS);
     }
-    if (!words.length && stream.listener.heardVoice && stream.heardS <= SHORT_RECORDING_S) words.push(...(await this.loneWord(recording)));
+    if (!words.length && heardVoice && stream.heardS <= SHORT_RECORDING_S) words.push(...(await this.loneWord(recording)));
     words.sort((one, other) => one.startS - other.startS); // an enrolled word is certain later than a digit
     const computeS = (performance.now() - started) / 1000;
     return { words: words.map((word) => this.spoken(word, 0)), columns, soundS: stream.heardS, computeS };

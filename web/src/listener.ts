@@ -1,56 +1,14 @@
-// Running sound to words: decoder.py, hold_back.py and listener.py of dwindle/infer/speech/, class by class, with the
+// Running sound to words: decoder.py and listener.py of dwindle/infer/speech/, class by class, with the
 // energy detector (--vad energy). Given the same sound it says the same words at the same hop; a test holds it to that.
 import { nearest } from "./enrolled";
+import { HoldBack } from "./hold_back";
 import { Background, EnergyDetector, joined, streamLevels, wordExtent } from "./levels";
 import { REJECT, RULES, type Recogniser, type Word } from "./rules";
 import { type Spotted, Spotter } from "./spotter";
 
 const clamped = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
 
-interface Hit { index: number; confidence: number; framesAgo: number }
-
-/** Passes a word on at once when it is certain or has a likely neighbour; else when a neighbour follows shortly. */
-class HoldBack {
-  private held: Word[] = [];
-  private likelyS: number[] = []; // when the newest likely words were found
-
-  likelyWords(nowS: number): number {
-    this.likelyS = this.likelyS.filter((foundS) => nowS - foundS <= RULES.holdS);
-    return this.likelyS.length;
-  }
-
-  passed(word: Word, needed: number): Word[] {
-    let confirmed = this.likelyWords(word.emittedS) > 0;
-    const held = this.takeHeld(word.emittedS);
-    if (word.confidence >= (word.amidSpeech ? RULES.confirmingAmidSpeech : RULES.confirming)) {
-      this.likelyS.push(word.emittedS);
-      confirmed ||= held.length > 0;
-    }
-    if (confirmed || word.confidence >= needed) return [...madeCertain(held, word.emittedS), word];
-    const worthHolding = !word.amidNoise || word.confidence >= RULES.worthHoldingAmidNoise;
-    this.held = worthHolding ? [...held, word] : held;
-    return [];
-  }
-
-  passedAtTheEnd(nowS: number): Word[] {
-    return madeCertain(this.takeHeld(nowS).filter((word) => !word.amidNoise && !word.amidSpeech), nowS);
-  }
-
-  stillHeld(nowS: number): Word[] {
-    return this.held.filter((word) => nowS - word.emittedS <= RULES.holdS);
-  }
-
-  private takeHeld(nowS: number): Word[] {
-    const held = this.stillHeld(nowS);
-    this.held = [];
-    return held;
-  }
-}
-
-function madeCertain(waiting: Word[], nowS: number): Word[] {
-  for (const word of waiting) word.emittedS = nowS;
-  return waiting;
-}
+export interface Hit { index: number; confidence: number; framesAgo: number }
 
 /** Takes every run of the network on the newest sound, and finds each word once. */
 class FrameDecoder {
@@ -58,14 +16,15 @@ class FrameDecoder {
   readonly oldestFrames: number;
   private otherWordsAgo: number[] = []; // how many frames ago words began that are none of ours
   private inOtherWord = false;
-  private amongWords = false;
+  otherWordBegan = false; // in the newest hop
+  private othersKept = 1; // of the probability of other words
   private readonly words: number[];
   private readonly rejects: number[];
   private readonly samplesBefore: number;
   private active: number | null = null; // the word being said, proposed already
   private uncertain: { word: number; framesAgo: number } | null = null; // a proposed word to decode again
 
-  constructor(private readonly recogniser: Recogniser) {
+  constructor(private readonly recogniser: Recogniser, private readonly frames: Recogniser["frames"]) {
     const { labels, frameSamples, sampleRate, peakBeforeEndS, peakAfterStartS } = recogniser;
     this.words = [...labels.keys()].filter((index) => labels[index] !== REJECT);
     this.rejects = [...labels.keys()].filter((index) => labels[index] === REJECT);
@@ -78,14 +37,15 @@ class FrameDecoder {
   reset(): void {
     this.active = this.uncertain = null;
     this.otherWordsAgo = [];
-    this.inOtherWord = this.amongWords = false;
+    this.inOtherWord = this.otherWordBegan = false;
+    this.othersKept = 1;
   }
 
   /** The words in the newest sound, after one more hop, with so many frames not decoded yet. */
-  async decode(window: Float32Array, newFrames: number, needed: number, amongWords: boolean): Promise<Hit[]> {
-    const heard = await this.recogniser.frames(window, this.oldestFrames + newFrames);
+  async decode(window: Float32Array, newFrames: number, needed: number, othersKept: number): Promise<Hit[]> {
+    const heard = await this.frames(window, this.oldestFrames + newFrames);
     this.followOtherWords(heard);
-    this.amongWords = amongWords;
+    this.othersKept = othersKept;
     const frames = heard.map((frame) => this.weighed(frame));
     const hits: Hit[] = [];
     if (this.uncertain) {
@@ -114,7 +74,8 @@ class FrameDecoder {
     const added = frames.slice(Math.max(0, until - Math.ceil(RULES.hopFrames)), until);
     const isOther = added.some((frame) => this.rejects.some((index) => frame[index] >= RULES.otherWord));
     this.otherWordsAgo = this.otherWordsAgo.filter((ago) => ago < RULES.rememberedFrames).map((ago) => ago + RULES.hopFrames);
-    if (isOther && !this.inOtherWord) this.otherWordsAgo.push(RULES.fewestLookAheadFrames);
+    this.otherWordBegan = isOther && !this.inOtherWord;
+    if (this.otherWordBegan) this.otherWordsAgo.push(RULES.fewestLookAheadFrames);
     this.inOtherWord = isOther;
   }
 
@@ -134,11 +95,11 @@ class FrameDecoder {
     return confidence >= this.recogniser.runningThreshold ? [{ index: word, confidence, framesAgo }] : [];
   }
 
-  /** Among words of ours, with what is left of the others. */
+  /** With what is left of other words. */
   private weighed(probabilities: Float32Array): Float32Array {
-    if (!this.amongWords) return probabilities;
+    if (this.othersKept === 1) return probabilities;
     const weighed = probabilities.slice();
-    for (const index of this.rejects) weighed[index] *= RULES.otherAmongWords;
+    for (const index of this.rejects) weighed[index] *= this.othersKept;
     const sum = weighed.reduce((one, other) => one + other, 0);
     return weighed.map((value) => value / sum);
   }
@@ -147,7 +108,7 @@ class FrameDecoder {
 /** Feed it sound at the recogniser's rate, in any chunks; it gives words as soon as they are certain. One recording. */
 export class Listener {
   private readonly detector: EnergyDetector;
-  private readonly decoder: FrameDecoder;
+  protected readonly decoder: FrameDecoder;
   private readonly spotter = new Spotter();
   private readonly holdBack = new HoldBack();
   private readonly background: Background;
@@ -164,13 +125,13 @@ export class Listener {
   private newestPeakS = 0;
   private newestFloor = 0; // power below which the newest word has ended
 
-  constructor(private readonly recogniser: Recogniser) {
+  constructor(protected readonly recogniser: Recogniser) {
     this.rate = recogniser.sampleRate;
     this.frame = recogniser.frameSamples;
     this.hop = Math.round(RULES.hopFrames * this.frame);
     this.window = new Float32Array(Math.round((RULES.windowS * this.rate) / this.frame) * this.frame);
     this.detector = new EnergyDetector(this.rate);
-    this.decoder = new FrameDecoder(recogniser);
+    this.decoder = new FrameDecoder(recogniser, (window, newest) => this.frames(window, newest));
     this.background = new Background(this.hop / this.rate);
     this.hangoverSamples = Math.round(RULES.hangoverS * this.rate) + this.decoder.oldestFrames * this.frame;
   }
@@ -208,7 +169,7 @@ export class Listener {
     return [...words, ...this.holdBack.passedAtTheEnd(this.positionS), ...this.enrolledWords(this.spotter.finish(), performance.now())];
   }
 
-  private async judge(hop: Float32Array): Promise<Word[]> {
+  protected async judge(hop: Float32Array): Promise<Word[]> {
     const started = performance.now();
     this.followNewest(hop);
     this.background.follow(hop);
@@ -224,35 +185,46 @@ export class Listener {
     }
     const newFrames = Math.ceil(Math.max(0, decodable - this.decodedUntil) / this.frame);
     this.decodedUntil = Math.max(this.decodedUntil, decodable);
-    let spotted: Spotted | null = null;
-    if (this.recogniser.enrolled.size) { // the decoder reads the frames of the same run
-      spotted = this.spotter.follow(nearest(this.recogniser.enrolled, await this.recogniser.direction(this.window)), this.positionS);
-    }
+    const spotted = await this.spotted();
     const needed = this.needed();
-    const hits = await this.decoder.decode(this.window, newFrames, needed, this.isAmongWords);
-    return [...hits.flatMap((hit) => this.holdBack.passed(this.word(hit, started), needed)), ...this.enrolledWords(spotted, started)];
+    const hits = await this.decoder.decode(this.window, newFrames, needed, this.othersKept);
+    return [...hits.flatMap((hit) => this.passed(this.word(hit, started), needed)), ...this.enrolledWords(spotted, started)];
+  }
+
+  protected frames(window: Float32Array, newest: number): Promise<Float32Array[]> {
+    return this.recogniser.frames(window, newest);
+  }
+
+  /** An enrolled word in the newest sound; the decoder then reads the frames of the same run. */
+  protected async spotted(): Promise<Spotted | null> {
+    if (!this.recogniser.enrolled.size) return null;
+    return this.spotter.follow(nearest(this.recogniser.enrolled, await this.recogniser.direction(this.window)), this.positionS);
+  }
+
+  protected passed(word: Word, needed: number): Word[] {
+    return this.holdBack.passed(word, needed);
   }
 
   /** How sure a word must be to be passed now. */
-  private needed(): number {
+  protected needed(): number {
     if (this.holdBack.likelyWords(this.positionS)) return this.recogniser.runningThreshold;
     if (this.background.isLoud) return this.recogniser.noisyThreshold;
     return this.isAmidSpeech ? this.recogniser.speechThreshold : this.recogniser.loneThreshold;
   }
 
-  private get isAmidSpeech(): boolean {
+  protected get isAmidSpeech(): boolean {
     return this.otherWords(RULES.amidSpeechS) >= RULES.amidWords;
   }
 
-  private get isAmongWords(): boolean {
-    return this.holdBack.likelyWords(this.positionS) > this.otherWords(RULES.holdS);
+  protected get othersKept(): number {
+    return this.holdBack.likelyWords(this.positionS) > this.otherWords(RULES.holdS) ? RULES.othersKept : 1;
   }
 
   private otherWords(seconds: number): number {
     return this.decoder.otherWords((seconds * this.rate) / this.frame);
   }
 
-  private word(hit: Hit, started: number): Word {
+  protected word(hit: Hit, started: number): Word {
     const levels = streamLevels(this.window, this.rate);
     const originS = this.positionS - levels.length * RULES.stepS;
     const peakS = this.positionS - ((hit.framesAgo + 0.5) * this.frame) / this.rate;

@@ -12,7 +12,7 @@ export const RULES = {
   // decoder.py
   hopFrames: 1.5, decodeBeforeEndS: 0.15, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, certainAtOnce: 0.8,
   retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
-  otherAmongWords: 0.03, pooledBeforeS: 0.09,
+  pooledBeforeS: 0.09,
   // hold_back.py
   holdS: 2, confirming: 0.55, confirmingAmidSpeech: 0.8, worthHoldingAmidNoise: 0.5,
   // edges.py
@@ -21,7 +21,9 @@ export const RULES = {
   // spotter.py
   settledRuns: 3, clearly: 0.01, releasedBelow: 0.1,
   // listener.py
-  windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4, amidSpeechS: 1.5, amidWords: 2,
+  windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4, amidSpeechS: 1.5, amidWords: 2, othersKept: 0.03,
+  // hindsight.py
+  aroundS: 4, fewestWords: 2, mostOthers: 2, othersKeptInString: 0.01, fewestOthers: 2,
 };
 
 /** What the listener needs of a network. */

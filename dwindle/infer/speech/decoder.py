@@ -4,6 +4,7 @@ The frames separate words that are said without a pause; the pooled output rejec
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,6 @@ OTHER_WORD = 0.5  # probability from which a frame belongs to a word that is non
 REMEMBERED_FRAMES = 100  # for which such words are remembered
 PEAK_FRAMES = 5  # from the proposing one on, in which the word's probability has its maximum
 LEAST_POOLED_SHARE = 0.6  # of a frame's probability is kept whatever the pooled output: it takes "four two" for "fort"
-OTHER_AMONG_WORDS = 0.03  # of the probability of other words is left while words of ours are said
 POOLED_BEFORE_S = 0.09  # before the median word's start: where the sound begins that the pooled output is computed on
 
 
@@ -38,8 +38,9 @@ class Hit:
 class FrameDecoder:
     """Takes every run of the network on the newest sound, and finds each word once."""
 
-    def __init__(self, recogniser: Recogniser):
+    def __init__(self, recogniser: Recogniser, frames: Callable[[np.ndarray, int], np.ndarray] | None = None):
         self._recogniser = recogniser
+        self._frames = frames or recogniser.frames
         labels = recogniser.labels
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
         self._rejects = [index for index, label in enumerate(labels) if label == REJECT]
@@ -57,17 +58,19 @@ class FrameDecoder:
         self._uncertain: tuple[int, float] | None = None  # a proposed word to decode again, and how many frames ago
         self._other_words_ago: list[float] = []  # how many frames ago words began that are none of ours
         self._in_other_word = False
-        self._among_words = False
+        self.other_word_began = False  # in the newest hop
+        self._others_kept = 1.0
 
-    def decode(self, window: np.ndarray, new_frames: int, needed: float, among_words: bool = False) -> list[Hit]:
+    def decode(self, window: np.ndarray, new_frames: int, needed: float, others_kept: float = 1.0) -> list[Hit]:
         """The words in the newest sound, after one more hop, with so many frames not decoded yet.
 
-        A word whose confidence is below `needed` is decoded again with more context, until another one begins. Among
-        words of ours another one is less likely than the network, which hears a second at a time, takes it to be.
+        A word whose confidence is below `needed` is decoded again with more context, until another one begins.
+        `others_kept` is what counts of the probability of other words: among ours they are less likely than the
+        network, which hears a second at a time, takes them to be.
         """
-        frames = self._recogniser.frames(window, self.oldest_frames + new_frames)
+        frames = self._frames(window, self.oldest_frames + new_frames)
         self._follow_other_words(frames)
-        self._among_words = among_words
+        self._others_kept = others_kept
         frames = self._weighed(frames)
         hits = []
         if self._uncertain:
@@ -93,7 +96,8 @@ class FrameDecoder:
         added = frames[max(0, until - math.ceil(HOP_FRAMES)) : until, self._rejects]
         is_other = bool((added >= OTHER_WORD).any())
         self._other_words_ago = [ago + HOP_FRAMES for ago in self._other_words_ago if ago < REMEMBERED_FRAMES]
-        if is_other and not self._in_other_word:
+        self.other_word_began = is_other and not self._in_other_word
+        if self.other_word_began:
             self._other_words_ago.append(float(FEWEST_LOOK_AHEAD_FRAMES))
         self._in_other_word = is_other
 
@@ -115,9 +119,9 @@ class FrameDecoder:
         return [Hit(word, confidence, frames_ago)] if confidence >= self._recogniser.running_threshold else []
 
     def _weighed(self, probabilities: np.ndarray) -> np.ndarray:
-        """Among words of ours, with what is left of the others."""
-        if not self._among_words:
+        """With what is left of other words."""
+        if self._others_kept == 1:
             return probabilities
         weighed = probabilities.copy()
-        weighed[..., self._rejects] *= OTHER_AMONG_WORDS
+        weighed[..., self._rejects] *= self._others_kept
         return weighed / weighed.sum(axis=-1, keepdims=True)

@@ -16,12 +16,11 @@ import soundfile
 
 from dwindle.errors import UserError, describe_os_error
 from dwindle.infer.speech.edges import speech_edges
-from dwindle.infer.speech.listener import RealTimeInference
+from dwindle.infer.speech.hindsight import Hindsight
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.padding import amid_own_hiss
 from dwindle.infer.speech.processor import AudioProcessor
 from dwindle.infer.speech.sound_file import HIGHEST_RATE, LOWEST_RATE, native_name, stream_audio
-from dwindle.infer.speech.vad import VoiceActivityDetector
 from dwindle.infer.speech.word import WordEvent, as_text
 
 LONGEST_ISOLATED_S = 60
@@ -57,8 +56,7 @@ class FileListener:
         self.recogniser = recogniser or settings.recogniser()
         self._inference = None  # whoever asks for isolated words needs no voice detector
         if not settings.isolated:
-            detector = VoiceActivityDetector(settings.vad, self.recogniser.sample_rate)
-            self._inference = RealTimeInference(self.recogniser, detector, final_ends=True)
+            self._inference = Hindsight(self.recogniser, settings.vad)
 
     def hear(self, path: str) -> dict[str, Any]:
         """The answer as a row of JSON; what is wrong with a file is its answer too."""
@@ -81,7 +79,7 @@ class FileListener:
             row["error"] = row["error"].replace(file.name, name)
         return row | {"file": name}
 
-    def _all_words(self, path: str, inference: RealTimeInference) -> list[dict[str, Any]]:
+    def _all_words(self, path: str, inference: Hindsight) -> list[dict[str, Any]]:
         blocks, rate = native_blocks(path)
         first = next(blocks, np.zeros(0, np.float32))
         processor = AudioProcessor(rate, self.recogniser.sample_rate)

@@ -28,7 +28,7 @@ class HoldBack:
         """The words that this one makes certain, in order; `needed` is the confidence of a word without neighbours."""
         confirmed = self.likely_words(word.found_s) > 0
         held = self._take_held(word.found_s)
-        if word.confidence >= (CONFIRMING_AMID_SPEECH if word.amid_speech else CONFIRMING):
+        if is_likely(word):
             self._likely_s.append(word.found_s)
             confirmed = confirmed or bool(held)
         if confirmed or word.confidence >= needed:
@@ -45,3 +45,8 @@ class HoldBack:
         """Those that have not been held too long; the others are dropped."""
         held, self._held = self._held, []
         return [word for word in held if now_s - word.found_s <= HOLD_S]
+
+
+def is_likely(word: Candidate) -> bool:
+    """Whether it makes its neighbours certain."""
+    return word.confidence >= (CONFIRMING_AMID_SPEECH if word.amid_speech else CONFIRMING)

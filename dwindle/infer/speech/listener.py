@@ -17,6 +17,7 @@ from dwindle.infer.speech.word import Candidate, WordEvent
 HANGOVER_S = 0.1  # of silence after the last voiced frame that is decoded like speech
 PRE_ROLL_S = 0.4  # of sound before the first voiced frame that is decoded too: soft onsets
 AMID_SPEECH_S, AMID_WORDS = 1.5, 2  # so many other words in so short a time: a digit among them is mostly "to" or "for"
+OTHERS_KEPT = 0.03  # of the probability of other words counts while words of ours are said
 DRAWN_OUT_S = 0.4  # by which a word may outlast the median word: what still sounds then is noise
 
 
@@ -33,7 +34,7 @@ class RealTimeInference:
         self._frame = recogniser.frame_samples
         self._hop = round(HOP_FRAMES * self._frame)
         self._window_samples = round(STREAM_WINDOW_S * self._rate / self._frame) * self._frame
-        self._decoder = FrameDecoder(recogniser)
+        self._decoder = FrameDecoder(recogniser, self._frames)
         self._spotter = Spotter()
         self._hold_back = HoldBack()
         self._background = Background(self._hop / self._rate)
@@ -108,14 +109,21 @@ class RealTimeInference:
             self._decoded_until = oldest
         new_frames = math.ceil(max(0, decodable - self._decoded_until) / self._frame)
         self._decoded_until = max(self._decoded_until, decodable)
-        spotted = None
-        if self.recogniser.enrolled:  # the decoder reads the frames of the same run
-            match = self.recogniser.enrolled.nearest([self.recogniser.direction(self._window)])
-            spotted = self._spotter.follow(match, self.position_s)
+        spotted = self._spotted()
         needed = self._needed()
-        hits = self._decoder.decode(self._window, new_frames, needed, self._is_among_words)
+        hits = self._decoder.decode(self._window, new_frames, needed, self._others_kept)
         events = [event for hit in hits for event in self._events(hit, needed, started)]
         return events + self._enrolled_words(spotted, started)
+
+    def _frames(self, window: np.ndarray, newest: int) -> np.ndarray:
+        return self.recogniser.frames(window, newest)
+
+    def _spotted(self) -> Spotted | None:
+        """An enrolled word in the newest sound; the decoder then reads the frames of the same run."""
+        if not self.recogniser.enrolled:
+            return None
+        match = self.recogniser.enrolled.nearest([self.recogniser.direction(self._window)])
+        return self._spotter.follow(match, self.position_s)
 
     def _needed(self) -> float:
         """The confidence from which a word counts now."""
@@ -130,8 +138,9 @@ class RealTimeInference:
         return self._other_words(AMID_SPEECH_S) >= AMID_WORDS
 
     @property
-    def _is_among_words(self) -> bool:
-        return self._hold_back.likely_words(self.position_s) > self._other_words(HOLD_S)
+    def _others_kept(self) -> float:
+        words = self._hold_back.likely_words(self.position_s)
+        return OTHERS_KEPT if words > self._other_words(HOLD_S) else 1.0
 
     def _other_words(self, seconds: float) -> int:
         return self._decoder.other_words(seconds * self._rate / self._frame)
@@ -139,7 +148,10 @@ class RealTimeInference:
     def _events(self, hit: Hit, needed: float, started: float) -> list[WordEvent]:
         word = self._candidate(hit)
         word.compute_ms = (time.perf_counter() - started) * 1000
-        return self._emitted(self._hold_back.passed(word, needed))
+        return self._emitted(self._passed(word, needed))
+
+    def _passed(self, word: Candidate, needed: float) -> list[Candidate]:
+        return self._hold_back.passed(word, needed)
 
     def _enrolled_words(self, spotted: Spotted | None, started: float) -> list[WordEvent]:
         """An enrolled word with its extent: about the loudest moment of what the closest run heard."""
