@@ -4,7 +4,7 @@ from typing import Any
 
 from report.titles import score_text, table
 
-BY_LISTENER = {"listener": "infer.py", "expecting digits": "infer.py --expect digits"}
+BY_LISTENER = {"listener": "infer.py", "live": "live", "expecting digits": "infer.py --expect digits"}
 WAYS = {"best of ten": "best of ten", **BY_LISTENER}  # of single digits
 
 
@@ -24,7 +24,11 @@ def people_text(people: dict[str, Any] | None) -> str:
         heads = ["strings of people", "recordings", *(f"digit errors, %, {way}" for way in BY_LISTENER.values())]
         parts.append(table(heads, lines, left_columns=1))
     if rows := people.get("reading"):
-        told = [f"{row['digits a minute']['value']:.2f} in {row['minutes']:.0f} minutes" for row in rows]
+        told = [
+            f"{row['digits a minute']['value']:.2f} (live {row['digits a minute, live']['value']:.2f}) "
+            f"in {row['minutes']:.0f} minutes"
+            for row in rows
+        ]
         parts.append(f"Digits heard a minute in people's reading, where hardly any is said: {', '.join(told)}.")
     if heard := people.get("other_words_heard_as_digits"):
         parts.append(f"Other words, alone in their files, that are heard as digits: {score_text(heard)}.")

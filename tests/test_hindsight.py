@@ -42,7 +42,7 @@ def test_other_words_that_follow_count(careful, pause_s, twice):
     assert as_text([event.digit for event in heard(Hindsight(careful, "none"), sound)]) == twice
 
 
-def test_two_digits_and_no_more_than_twice_as_many_others_within_four_seconds_are_a_string(careful):
+def test_two_digits_and_half_as_many_others_again_at_most_within_four_seconds_are_a_string(careful):
     second = Hindsight(careful, "none")._second
     second._position = 10 * RATE
     for likely_s, others_s, others_kept in (
@@ -51,15 +51,15 @@ def test_two_digits_and_no_more_than_twice_as_many_others_within_four_seconds_ar
         ([6.1, 13.9], [], 0.01),
         ([6.1, 14.1], [], 1.0),
         ([5.9, 13.9], [], 1.0),
-        ([6.1, 13.9], [6.1, 9.0, 10.0, 13.9], 0.01),
-        ([6.1, 13.9], [6.1, 9.0, 10.0, 11.0, 13.9], 1.0),
-        ([6.1, 13.9], [5.9, 6.1, 9.0, 10.0, 13.9, 14.1], 0.01),
+        ([6.1, 13.9], [6.1, 10.0, 13.9], 0.01),
+        ([6.1, 13.9], [6.1, 9.0, 10.0, 13.9], 1.0),
+        ([6.1, 13.9], [5.9, 6.1, 10.0, 13.9, 14.1], 0.01),
     ):
         second._first.likely_s, second._first.others_s = likely_s, others_s
         assert second._others_kept == others_kept
 
 
-def test_two_others_and_more_than_twice_as_many_as_digits_are_speech(careful):
+def test_two_others_and_more_than_half_as_many_again_as_digits_are_speech(careful):
     second = Hindsight(careful, "none")._second
     second._position = 10 * RATE
     for likely_s, others_s, is_speech in (
@@ -67,9 +67,9 @@ def test_two_others_and_more_than_twice_as_many_as_digits_are_speech(careful):
         ([], [5.9, 13.9], False),
         ([], [6.1, 14.1], False),
         ([], [13.9], False),
-        ([9.0], [6.1, 13.9], False),
-        ([9.0], [6.1, 7.6, 13.9], True),
-        ([9.0, 13.9], [6.1, 7.6, 12.4, 13.9], False),
+        ([9.0], [6.1, 13.9], True),
+        ([9.0, 13.9], [6.1, 7.6, 13.9], False),
+        ([9.0, 13.9], [6.1, 7.6, 12.4, 13.9], True),
     ):
         second._first.likely_s, second._first.others_s = likely_s, others_s
         assert second._is_speech is is_speech
@@ -110,7 +110,7 @@ def test_the_network_runs_no_more_often_than_live(monkeypatch):
     run = recogniser._run
     monkeypatch.setattr(recogniser, "_run", lambda samples, *outputs: runs.append(outputs) or run(samples, *outputs))
     sound = read_audio(ROOT / "samples" / "one_seven_three.wav")
-    live = RealTimeInference(recogniser, VoiceActivityDetector("energy"))
+    live = RealTimeInference(recogniser, VoiceActivityDetector("energy"), decode_before_end_s=0.0)
     assert as_text([event.digit for event in live.process(sound) + live.finish()]) == "173"
     once = runs.copy()
     runs.clear()

@@ -24,11 +24,11 @@ class FrameDecoder {
   private active: number | null = null; // the word being said, proposed already
   private uncertain: { word: number; framesAgo: number } | null = null; // a proposed word to decode again
 
-  constructor(private readonly recogniser: Recogniser, private readonly frames: Recogniser["frames"]) {
+  constructor(private readonly recogniser: Recogniser, private readonly frames: Recogniser["frames"], decodeBeforeEndS: number) {
     const { labels, frameSamples, sampleRate, peakBeforeEndS, peakAfterStartS } = recogniser;
     this.words = [...labels.keys()].filter((index) => labels[index] !== REJECT);
     this.rejects = [...labels.keys()].filter((index) => labels[index] === REJECT);
-    const laterFrames = Math.round((peakBeforeEndS - RULES.decodeBeforeEndS) / (frameSamples / sampleRate));
+    const laterFrames = Math.round((peakBeforeEndS - decodeBeforeEndS) / (frameSamples / sampleRate));
     this.lookAheadFrames = clamped(laterFrames, RULES.fewestLookAheadFrames, RULES.mostLookAheadFrames);
     this.oldestFrames = this.lookAheadFrames + RULES.retriedFrames;
     this.samplesBefore = Math.round((Math.max(0, peakAfterStartS) + RULES.pooledBeforeS) * sampleRate);
@@ -125,13 +125,13 @@ export class Listener {
   private newestPeakS = 0;
   private newestFloor = 0; // power below which the newest word has ended
 
-  constructor(protected readonly recogniser: Recogniser) {
+  constructor(protected readonly recogniser: Recogniser, decodeBeforeEndS: number = RULES.decodeBeforeEndS) {
     this.rate = recogniser.sampleRate;
     this.frame = recogniser.frameSamples;
     this.hop = Math.round(RULES.hopFrames * this.frame);
     this.window = new Float32Array(Math.round((RULES.windowS * this.rate) / this.frame) * this.frame);
     this.detector = new EnergyDetector(this.rate);
-    this.decoder = new FrameDecoder(recogniser, (window, newest) => this.frames(window, newest));
+    this.decoder = new FrameDecoder(recogniser, (window, newest) => this.frames(window, newest), decodeBeforeEndS);
     this.background = new Background(this.hop / this.rate);
     this.hangoverSamples = Math.round(RULES.hangoverS * this.rate) + this.decoder.oldestFrames * this.frame;
   }

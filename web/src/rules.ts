@@ -23,7 +23,7 @@ export const RULES = {
   // listener.py
   windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4, amidSpeechS: 1.5, amidWords: 2, othersKept: 0.03,
   // hindsight.py
-  aroundS: 4, fewestWords: 2, mostOthers: 2, othersKeptInString: 0.01, fewestOthers: 2,
+  decodeAtEndS: 0, aroundS: 4, fewestWords: 2, mostOthers: 1.5, othersKeptInString: 0.01, fewestOthers: 2,
 };
 
 /** What the listener needs of a network. */

@@ -38,14 +38,20 @@ class Hit:
 class FrameDecoder:
     """Takes every run of the network on the newest sound, and finds each word once."""
 
-    def __init__(self, recogniser: Recogniser, frames: Callable[[np.ndarray, int], np.ndarray] | None = None):
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        frames: Callable[[np.ndarray, int], np.ndarray] | None = None,
+        decode_before_end_s: float | None = None,
+    ):
         self._recogniser = recogniser
         self._frames = frames or recogniser.frames
         labels = recogniser.labels
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
         self._rejects = [index for index, label in enumerate(labels) if label == REJECT]
         frame_s = recogniser.frame_samples / recogniser.sample_rate
-        later_frames = round((recogniser.peak_before_end_s - DECODE_BEFORE_END_S) / frame_s)
+        before_end_s = DECODE_BEFORE_END_S if decode_before_end_s is None else decode_before_end_s
+        later_frames = round((recogniser.peak_before_end_s - before_end_s) / frame_s)
         self.look_ahead_frames = min(max(later_frames, FEWEST_LOOK_AHEAD_FRAMES), MOST_LOOK_AHEAD_FRAMES)
         self.oldest_frames = self.look_ahead_frames + RETRIED_FRAMES  # that are decoded again
         before_peak_s = max(0.0, recogniser.peak_after_start_s) + POOLED_BEFORE_S

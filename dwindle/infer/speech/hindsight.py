@@ -16,11 +16,12 @@ from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.vad import VoiceActivityDetector
 from dwindle.infer.speech.word import Candidate, WordEvent
 
+DECODE_BEFORE_END_S = 0.0  # of the median word: a "six" that has not ended yet may be an "eight"
 AROUND_S = 4.0  # before and after: where words of ours are counted, and others
 FEWEST_WORDS = 2  # of ours that make a string; one alone would be its own company
-MOST_OTHERS = 2  # to each word of ours: said with an accent, two of three digits may be taken for other words
+MOST_OTHERS = 1.5  # to each word of ours: said with an accent, every other digit may be taken for another word
 OTHERS_KEPT_IN_STRING = 0.01  # of the probability of other words
-FEWEST_OTHERS = 2  # that are speech, where they are more than that
+FEWEST_OTHERS = 2  # that are speech, where they are more
 
 
 class Hindsight:
@@ -28,7 +29,7 @@ class Hindsight:
 
     def __init__(self, recogniser: Recogniser, vad: str):
         first, second = (VoiceActivityDetector(vad, recogniser.sample_rate) for _ in range(2))
-        self._first = _First(recogniser, first)
+        self._first = _First(recogniser, first, decode_before_end_s=DECODE_BEFORE_END_S)
         self._second = _Second(recogniser, second, self._first)
         self._rate = recogniser.sample_rate
         self.reset()
@@ -94,7 +95,7 @@ class _Second(RealTimeInference):
 
     def __init__(self, recogniser: Recogniser, detector: VoiceActivityDetector, first: _First):
         self._first = first
-        super().__init__(recogniser, detector, final_ends=True)
+        super().__init__(recogniser, detector, final_ends=True, decode_before_end_s=DECODE_BEFORE_END_S)
 
     def _frames(self, window: np.ndarray, newest: int) -> np.ndarray:
         return self._first.answers.popleft()
