@@ -63,16 +63,16 @@ def test_the_gain_of_a_teacher_has_an_interval_over_seeds():
 def test_people_are_told_of_where_they_were_measured():
     assert people_text(None) == ""
     score = {"value": 0.5, "low": 0.4, "high": 0.6, "count": 10, "unit": "share", "higher_is_better": True}
-    rows = [
-        {"collection": "a town", "recordings": 10, "best of ten": score, "listener": score, "expecting digits": score}
-    ]
-    errors = {
-        way: score | {"value": value, "words": 1_500} for way, value in (("listener", 0.2), ("expecting digits", 0.1))
-    }
+    ways = dict.fromkeys(("best of ten", "listener", "live", "expecting digits"), score)
+    rows = [{"collection": "a town", "recordings": 10, **ways}]
+    wrong = {"listener": 0.2, "live": 0.3, "expecting digits": 0.1}
+    errors = {way: score | {"value": value, "words": 1_500} for way, value in wrong.items()}
     strings = [{"collection": "a town", "recordings": 5, **errors}]
-    text = people_text({"isolated": rows, "strings": strings, "reading": [], "other_words_heard_as_digits": score})
-    assert "| a town | 10 | 50.0% (40.0–60.0) | 50.0% (40.0–60.0) | 50.0% (40.0–60.0) |" in text
-    assert "| a town | 5 | 20.0 (40.0–60.0) of 1,500 | 10.0 (40.0–60.0) of 1,500 |" in text
+    reading = [{"digits a minute": {"value": 1.0}, "digits a minute, live": {"value": 2.5}, "minutes": 33.2}]
+    text = people_text({"isolated": rows, "strings": strings, "reading": reading, "other_words_heard_as_digits": score})
+    assert f"| a town | 10 |{' 50.0% (40.0–60.0) |' * 4}" in text
+    assert "| a town | 5 | 20.0 (40.0–60.0) of 1,500 | 30.0 (40.0–60.0) of 1,500 | 10.0 (40.0–60.0) of 1,500 |" in text
+    assert "1.00 (live 2.50) in 33 minutes" in text
     assert "heard as digits: 50.0% (40.0–60.0)." in text
 
 
