@@ -41,7 +41,7 @@ CHANGES: dict[str, tuple[Any, str, float]] = {
     "speech for 2.5 s": (listener, "AMID_SPEECH_S", 2.5),
     "one word is speech": (listener, "AMID_WORDS", 1),
     "three words are speech": (listener, "AMID_WORDS", 3),
-    "what follows does not count": (hindsight, "AROUND_S", -1.0),
+    "nothing around a word counts": (hindsight, "AROUND_S", -1.0),
     "files decoded as early as live": (hindsight, "DECODE_BEFORE_END_S", 0.15),
     "2 s on either side": (hindsight, "AROUND_S", 2.0),
     "6 s on either side": (hindsight, "AROUND_S", 6.0),
