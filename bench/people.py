@@ -142,7 +142,7 @@ def _live_digits(path: Path) -> list[str]:
 def read_word(path: Path, recogniser: Recogniser) -> tuple[str, float]:
     """The likeliest word of a clip, and its probability among all classes."""
     clip = read_audio(path)
-    probabilities = recogniser.pooled(word_window(clip, recogniser.window_samples))
+    probabilities = recogniser.pooled(word_window(clip, recogniser.window_samples), recogniser.speeds)
     best = max(recogniser.words, key=lambda word: probabilities[recogniser.labels.index(word)])
     return best, float(probabilities[recogniser.labels.index(best)])
 

@@ -27,7 +27,7 @@ def hearing_one_word(moment: int, probability: float = 0.5, rejected: float = 0.
         peak_after_start_s=0.2,
         peak_before_end_s=0.27,
         frames=frames,
-        pooled=lambda samples: np.array([1 - rejected, rejected]),
+        pooled=lambda samples, speeds: np.array([1 - rejected, rejected]),
     )
 
 

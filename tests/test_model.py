@@ -8,7 +8,7 @@ from tone_model import DIGITS, silence, tone, write_tone_model
 
 from dwindle.errors import UsageError
 from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
-from dwindle.infer.speech.model import ModelError, Recogniser, softmax
+from dwindle.infer.speech.model import ModelError, Recogniser, at_speed, softmax
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,23 @@ def test_isolated_clips_are_rejected_by_class_and_by_threshold(model):
     assert Recogniser(model, threshold=0.99).classify(two_at_once).label is None
     unsure = Recogniser(model).classify(noise).confidence
     assert Recogniser(model, threshold=unsure / 2).classify(noise).label in {*"0123456789"}  # what the threshold means
+
+
+def test_a_word_may_be_judged_at_several_speeds(model, tmp_path):
+    """As this model knows pitch, another speed is another word: only the geometric mean of all says which counts."""
+    recogniser = Recogniser(model)
+    faster = recogniser.pooled(at_speed(tone(2, 0.5), 1.3))  # 1,300 Hz
+    assert recogniser.words[int(faster.argmax())] == "3" and at_speed(tone(2, 0.5), 1.3).dtype == np.float32
+    assert np.allclose(recogniser.pooled(tone(2, 0.5), (1.3,)), faster)
+    both = np.sqrt(recogniser.pooled(tone(2, 0.5)) * faster)
+    assert np.allclose(recogniser.pooled(tone(2, 0.5), (1.0, 1.3)), both / both.sum(), atol=1e-6)
+    assert Recogniser(write_tone_model(tmp_path / "any.onnx", speeds=None)).speeds == (0.9, 1.0, 1.1)
+
+
+@pytest.mark.parametrize("speeds", ["", "1", "[]", "[0]", '["fast"]', "[NaN]", "[[1]]"])
+def test_speeds_that_are_none_are_refused(tmp_path, speeds):
+    with pytest.raises(ModelError, match="speeds"):
+        Recogniser(write_tone_model(tmp_path / "odd.onnx", speeds=speeds))
 
 
 def test_frames_follow_the_sound(model):

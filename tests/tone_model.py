@@ -23,6 +23,7 @@ METADATA = {
     "peak_after_start_ms": "150",
     "peak_before_end_ms": "150",
     "task": "tones",
+    "speeds": "[1.0]",
 }
 CROWD_MEAN = 0.1  # of each tone's share
 SILENCE = 0.01  # energy of a frame that counts as nothing

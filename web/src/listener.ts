@@ -21,6 +21,7 @@ class FrameDecoder {
   private readonly words: number[];
   private readonly rejects: number[];
   private readonly samplesBefore: number;
+  private readonly speeds: number[];
   private active: number | null = null; // the word being said, proposed already
   private uncertain: { word: number; framesAgo: number } | null = null; // a proposed word to decode again
 
@@ -28,6 +29,7 @@ class FrameDecoder {
     const { labels, frameSamples, sampleRate, peakBeforeEndS, peakAfterStartS } = recogniser;
     this.words = [...labels.keys()].filter((index) => labels[index] !== REJECT);
     this.rejects = [...labels.keys()].filter((index) => labels[index] === REJECT);
+    this.speeds = decodeBeforeEndS === RULES.decodeBeforeEndS ? [1] : recogniser.speeds; // live there is no time for more
     const laterFrames = Math.round((peakBeforeEndS - decodeBeforeEndS) / (frameSamples / sampleRate));
     this.lookAheadFrames = clamped(laterFrames, RULES.fewestLookAheadFrames, RULES.mostLookAheadFrames);
     this.oldestFrames = this.lookAheadFrames + RULES.retriedFrames;
@@ -83,7 +85,7 @@ class FrameDecoder {
     const proposing = frames.length - 1 - Math.ceil(framesAgo);
     const peak = Math.max(...frames.slice(proposing, proposing + RULES.peakFrames).map((frame) => frame[word]));
     const sincePeak = Math.round((framesAgo + 0.5) * this.recogniser.frameSamples);
-    const pooled = this.weighed(await this.recogniser.pooled(window.slice(-this.samplesBefore - sincePeak)));
+    const pooled = this.weighed(await this.recogniser.pooled(window.slice(-this.samplesBefore - sincePeak), this.speeds));
     const rejected = this.rejects.reduce((sum, index) => sum + pooled[index], 0);
     const confidence = peak * Math.max(RULES.leastPooledShare, 1 - rejected);
     this.uncertain = null;

@@ -12,6 +12,7 @@ export class SpeechRecogniser implements Recogniser {
   readonly sampleRate: number;
   readonly windowSamples: number; // of a clip of one word
   readonly threshold: number; // likewise
+  readonly speeds: number[];
   readonly peakAfterStartS: number;
   readonly peakBeforeEndS: number;
   readonly runningThreshold = RUNNING_THRESHOLD;
@@ -29,6 +30,7 @@ export class SpeechRecogniser implements Recogniser {
     this.sampleRate = model.number("sample_rate");
     this.windowSamples = model.number("window_samples");
     this.threshold = model.number("threshold");
+    this.speeds = "speeds" in model.metadata ? JSON.parse(model.metadata.speeds) : RULES.speeds;
     this.peakAfterStartS = model.number("peak_after_start_ms") / 1000;
     this.peakBeforeEndS = model.number("peak_before_end_ms") / 1000;
     this.loneThreshold = "lone_threshold" in model.metadata ? model.number("lone_threshold") : RUNNING_THRESHOLD;
@@ -49,14 +51,20 @@ export class SpeechRecogniser implements Recogniser {
       const best = nearest(this.enrolled, ...(await this.directions(clip)));
       if (best.similarity >= best.leastSimilarity) return { word: best.word, confidence: Math.min(1, best.similarity) };
     }
-    const probabilities = await this.pooled(wordWindow(clip, this.windowSamples, this.sampleRate));
+    const probabilities = await this.pooled(wordWindow(clip, this.windowSamples, this.sampleRate), this.speeds);
     const words = this.labels.map((word, place) => ({ word, confidence: probabilities[place] })).filter(({ word }) => word !== REJECT);
     const best = words.reduce((one, other) => (other.confidence > one.confidence ? other : one));
     return best.confidence >= this.threshold ? best : null;
   }
 
-  async pooled(samples: Float32Array): Promise<Float32Array> {
-    return softmax((await this.run(samples)).logits.data as Float32Array);
+  /** At several speeds it is the geometric mean of the answers. */
+  async pooled(samples: Float32Array, speeds: number[]): Promise<Float32Array> {
+    const sum = new Float32Array(this.labels.length);
+    for (const speed of speeds) {
+      const logits = (await this.run(atSpeed(samples, speed))).logits.data as Float32Array;
+      logits.forEach((logit, place) => (sum[place] += logit / speeds.length));
+    }
+    return softmax(sum);
   }
 
   async frames(samples: Float32Array, newest: number): Promise<Float32Array[]> {
@@ -103,4 +111,14 @@ export class SpeechRecogniser implements Recogniser {
     this.frameSamples = ((await shortest(inWindow + 1 + SPACED_FRAMES)) - (await shortest(inWindow + 1))) / SPACED_FRAMES;
     if (!Number.isInteger(this.frameSamples)) throw new Error("the model's frames are not evenly spaced: export it again");
   }
+}
+
+/** The samples played so much faster, and higher; between two samples lies a straight line. */
+function atSpeed(samples: Float32Array, speed: number): Float32Array {
+  if (speed === 1) return samples;
+  const last = samples.length - 1;
+  return Float32Array.from({ length: Math.floor(samples.length / speed + 0.5) }, (_, place) => {
+    const at = Math.min(place * speed, last), before = Math.min(Math.floor(at), Math.max(0, last - 1));
+    return last ? samples[before] + (at - before) * (samples[before + 1] - samples[before]) : samples[0];
+  });
 }

@@ -9,6 +9,8 @@ export const RULES = {
   // vad.py, the energy detector and the background
   detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
   rememberedS: 2, newestS: 0.5, standsOutDb: 12,
+  // model.py
+  speeds: [0.9, 1, 1.1],
   // decoder.py
   hopFrames: 1.5, decodeBeforeEndS: 0.15, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, certainAtOnce: 0.8,
   retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
@@ -38,8 +40,9 @@ export interface Recogniser {
   noisyThreshold: number;
   speechThreshold: number;
   readonly enrolled: EnrolledWords; // words that a person added
+  readonly speeds: number[]; // at which whoever need not hurry judges a word
   /** Probabilities of the labels for these samples taken as one word. */
-  pooled(samples: Float32Array): Promise<Float32Array>;
+  pooled(samples: Float32Array, speeds: number[]): Promise<Float32Array>;
   /** Probabilities of labels and blank, in each of the newest frames. */
   frames(samples: Float32Array, newest: number): Promise<Float32Array[]>;
   /** Where these samples lie in the crowd of all that is said; the same samples' frames then cost nothing more. */

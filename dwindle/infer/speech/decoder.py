@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dwindle.infer.speech import REJECT
-from dwindle.infer.speech.model import Recogniser
+from dwindle.infer.speech.model import AS_SAID, Recogniser
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 DECODE_BEFORE_END_S = 0.15  # of the median word its peak frame is first decoded, with the frames until then as context
@@ -46,6 +46,7 @@ class FrameDecoder:
     ):
         self._recogniser = recogniser
         self._frames = frames or recogniser.frames
+        self._speeds = AS_SAID if decode_before_end_s is None else recogniser.speeds
         labels = recogniser.labels
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
         self._rejects = [index for index, label in enumerate(labels) if label == REJECT]
@@ -114,7 +115,7 @@ class FrameDecoder:
         proposing = len(frames) - 1 - math.ceil(frames_ago)  # after half a hop it lies between two frames: the earlier
         peak = float(frames[proposing : proposing + PEAK_FRAMES, word].max())
         since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
-        pooled = self._weighed(self._recogniser.pooled(window[-self._samples_before - since_peak :]))
+        pooled = self._weighed(self._recogniser.pooled(window[-self._samples_before - since_peak :], self._speeds))
         confidence = peak * max(LEAST_POOLED_SHARE, 1 - float(pooled[self._rejects].sum()))
         self._uncertain = None
         if frames_ago <= self.look_ahead_frames:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from dwindle.infer.speech.enrolled import EnrolledWords, read_crowd, read_words,
 from dwindle.infer.speech.padding import stream_windows, word_window
 
 SPACED_FRAMES = 8  # over which the spacing of frames is checked, or measured where the file does not state it
+# whoever need not hurry judges a word as said, a little slower and a little faster; a model may name other speeds
+SPEEDS = (0.9, 1.0, 1.1)
+AS_SAID = (1.0,)
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
 
 
@@ -71,6 +75,7 @@ class Recogniser:
         # of the median word: where the frames name it with the highest probability
         self.peak_after_start_s = _number(self.path, metadata, "peak_after_start_ms", -1000, 1000) / 1000
         self.peak_before_end_s = _number(self.path, metadata, "peak_before_end_ms", -1000, 1000) / 1000
+        self.speeds = _speeds(self.path, metadata)
         self.words = [label for label in self.labels if label != REJECT]
         self.frame_samples = self._checked_frame_samples(metadata)
         self.enrolled = self._enrolled(words)
@@ -86,15 +91,19 @@ class Recogniser:
 
     def classify(self, clip: np.ndarray) -> Answer:
         """The one answer for a clip of one word, in a window as in training: padded, or cut about its speech."""
-        probabilities = self.pooled(word_window(clip, self.window_samples, self.sample_rate))
+        probabilities = self.pooled(word_window(clip, self.window_samples, self.sample_rate), self.speeds)
         confidence, word = max((float(probabilities[self.labels.index(word)]), word) for word in self.words)
         if self.enrolled and (match := self.enrolled.nearest(self.directions(clip))).is_close:
             return Answer(match.word, min(1.0, match.similarity))
         return Answer(word if confidence >= self.threshold else None, confidence)
 
-    def pooled(self, samples: np.ndarray) -> np.ndarray:
-        """Probabilities (labels,) for these samples taken as one word, wherever in them it stands."""
-        return softmax(self._run(samples, "logits")[0][0][self._pooled_classes])
+    def pooled(self, samples: np.ndarray, speeds: Sequence[float] = AS_SAID) -> np.ndarray:
+        """Probabilities (labels,) for these samples taken as one word, wherever in them it stands.
+
+        At several speeds it is the geometric mean of the answers.
+        """
+        runs = [self._run(at_speed(samples, speed), "logits")[0][0][self._pooled_classes] for speed in speeds]
+        return softmax(np.mean(runs, axis=0))
 
     def frames(self, samples: np.ndarray, newest: int) -> np.ndarray:
         """Probabilities (newest, labels + blank) of the last frames; each spans `frame_samples` samples."""
@@ -175,6 +184,14 @@ class Recogniser:
             raise ModelError(f"{self.path}: does not run on {samples} samples of sound: export it again") from error
 
 
+def at_speed(samples: np.ndarray, speed: float) -> np.ndarray:
+    """The samples played so much faster, and higher; between two samples lies a straight line."""
+    if speed == 1:
+        return samples
+    at = np.arange(int(len(samples) / speed + 0.5)) * speed
+    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Over the last axis, safe for large values."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
@@ -217,3 +234,16 @@ def _number(path: Path, metadata: dict[str, str], key: str, lowest: float, highe
     if not lowest <= value <= highest:
         raise ModelError(f"{path}: its {key} {metadata[key]!r} is not between {lowest:g} and {highest:g}")
     return value
+
+
+def _speeds(path: Path, metadata: dict[str, str]) -> tuple[float, ...]:
+    """Words that differ in pitch, as whistles do, are judged at one speed: `[1.0]`."""
+    if "speeds" not in metadata:
+        return SPEEDS
+    try:
+        speeds = tuple(float(speed) for speed in json.loads(metadata["speeds"]))
+    except (ValueError, TypeError, RecursionError):
+        speeds = ()
+    if not speeds or not all(0.5 <= speed <= 2 for speed in speeds):
+        raise ModelError(f"{path}: its speeds are not a JSON list of numbers from 0.5 to 2: export it again")
+    return speeds
