@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 
 from dwindle import errors
 from dwindle.cli import FlagParser, pathname, positive_int
-from dwindle.errors import UserError
+from dwindle.infer.model_file import open_session
 from dwindle.machine import processor
 
 RELEASED = Path(__file__).parents[1] / "artifacts" / "handwritten_digits" / "model_int8.onnx"
@@ -35,12 +35,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=positive_int, default=400)
     arguments = parser.parse_args()
     image = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
-    calls = called(nothing(), "nothing", image)
+    calls = called(onnxruntime.InferenceSession(nothing(), providers=["CPUExecutionProvider"]), "nothing", image)
     for path in arguments.files:
-        try:
-            calls |= called(Path(path).read_bytes(), str(path), image)
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}") from error
+        calls |= called(open_session(path, 1), str(path), image)
     taken = in_turns(calls, arguments.rounds)
     print(f"{processor()}, {arguments.rounds} turns of {RUNS} runs, milliseconds a run\n")
     wide = max(map(len, taken))
@@ -50,11 +47,8 @@ def main() -> None:
         print(f"{name:<{wide}}{min(times):>9.4f}{quarter:>9.4f}{median:>9.4f}")
 
 
-def called(network: bytes, name: str, image: np.ndarray) -> dict[str, Callable[[], object]]:
+def called(session: onnxruntime.InferenceSession, name: str, image: np.ndarray) -> dict[str, Callable[[], object]]:
     """Two ways to run a network on one image; only its first output is asked for."""
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(network, settings, providers=["CPUExecutionProvider"])
     (given,), wanted = session.get_inputs(), [session.get_outputs()[0].name]
     binding = session.io_binding()
     binding.bind_cpu_input(given.name, image)
