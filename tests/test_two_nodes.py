@@ -76,7 +76,14 @@ def two_nodes(folder: Path, *script: object, **how: object) -> tuple[RunningScri
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     first = node(folder, port, *script, **how)
+    while first.is_running and not is_answered(port):  # else either may keep what both must know, and a test ends one
+        time.sleep(0.02)
     return first, node(folder, port, *script, **how)
+
+
+def is_answered(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def workers(machine: RunningScript) -> list[int]:
