@@ -3,20 +3,20 @@
     python -m bench.listener_rules --data_dir DIR
     python -m bench.listener_rules --data_dir DIR --network artifacts/student.pt --every 4
 
-DIR/people is heard as infer.py hears it (see bench/people.py), each time with one constant of the listener at another
-value. The network's answers are kept, so that what is heard again costs little. Thresholds of the model's metadata are
-varied likewise. A line for each: single digits heard right, errors in strings, digits a minute of reading.
+DIR/people is heard as infer.py hears files, then as it hears a stream (see bench/people.py), each time with one number
+of the listener, or one threshold of the model, at another value. The network's answers are kept, so that what is heard
+again costs little. A line for each: single digits heard right, errors in strings, digits a minute of reading.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import soundfile
 
-from bench.people import DEFAULT_MODEL, by_kind, model_file
+from bench.people import DEFAULT_MODEL, by_kind, live_digits, model_file
 from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.data import data_directory
 from dwindle.edits import NO_EDITS, edits
@@ -25,24 +25,21 @@ from dwindle.files import write_json
 from dwindle.infer.speech import decoder, hindsight, hold_back, listener
 from dwindle.infer.speech.evaluate import Entry, read_manifest
 from dwindle.infer.speech.file_listener import FileListener, Settings
+from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser
-from dwindle.infer.speech.vad import KINDS
+from dwindle.infer.speech.vad import KINDS, VoiceActivityDetector
 
 NEWEST_FRAMES = 32  # of a run of the network, kept; the listener asks for no older ones
-CHANGES: dict[str, tuple[Any, str, float]] = {
+Change = tuple[Any, str, float]  # a module, or None for the recogniser; what is changed in it; to what
+FILE_CHANGES: dict[str, Change] = {
     "no confirming by neighbours": (hold_back, "HOLD_S", 0.0),
     "any word confirms": (hold_back, "CONFIRMING", 0.3),
     "only sure words confirm": (hold_back, "CONFIRMING", 0.75),
     "amid speech as elsewhere": (hold_back, "CONFIRMING_AMID_SPEECH", 0.55),
     "surer amid speech": (hold_back, "CONFIRMING_AMID_SPEECH", 0.92),
     "held amid noise": (hold_back, "WORTH_HOLDING_AMID_NOISE", 0.0),
-    "speech is nowhere": (listener, "AMID_SPEECH_S", -1.0),
-    "speech for 1 s": (listener, "AMID_SPEECH_S", 1.0),
-    "speech for 2.5 s": (listener, "AMID_SPEECH_S", 2.5),
-    "one word is speech": (listener, "AMID_WORDS", 1),
-    "three words are speech": (listener, "AMID_WORDS", 3),
     "nothing around a word counts": (hindsight, "AROUND_S", -1.0),
-    "files decoded as early as live": (hindsight, "DECODE_BEFORE_END_S", 0.15),
+    "files decoded as early as live": (decoder, "DECODE_AT_END_S", 0.15),
     "2 s on either side": (hindsight, "AROUND_S", 2.0),
     "6 s on either side": (hindsight, "AROUND_S", 6.0),
     "one digit is a string": (hindsight, "FEWEST_WORDS", 1),
@@ -51,8 +48,6 @@ CHANGES: dict[str, tuple[Any, str, float]] = {
     "two others to a digit": (hindsight, "MOST_OTHERS", 2.0),
     "others in a string a tenth": (hindsight, "OTHERS_KEPT_IN_STRING", 0.1),
     "others in a string 0.001": (hindsight, "OTHERS_KEPT_IN_STRING", 0.001),
-    "others amid digits as elsewhere": (listener, "OTHERS_KEPT", 1.0),
-    "others amid digits a tenth": (listener, "OTHERS_KEPT", 0.1),
     "frames alone": (decoder, "LEAST_POOLED_SHARE", 1.0),
     "pooled output in full": (decoder, "LEAST_POOLED_SHARE", 0.0),
     "certain at once from 0.3": (decoder, "CERTAIN_AT_ONCE", 0.3),
@@ -60,6 +55,15 @@ CHANGES: dict[str, tuple[Any, str, float]] = {
     "proposed from 0.2": (decoder, "PROPOSED", 0.2),
     "released below 0.2": (decoder, "RELEASED", 0.2),
     "peak in 3 frames": (decoder, "PEAK_FRAMES", 3),
+}
+LIVE_CHANGES: dict[str, Change] = {  # what files, heard twice, do not ask
+    "speech is nowhere": (listener, "AMID_SPEECH_S", -1.0),
+    "speech for 1 s": (listener, "AMID_SPEECH_S", 1.0),
+    "speech for 2.5 s": (listener, "AMID_SPEECH_S", 2.5),
+    "one word is speech": (listener, "AMID_WORDS", 1),
+    "three words are speech": (listener, "AMID_WORDS", 3),
+    "others amid digits as elsewhere": (listener, "OTHERS_KEPT", 1.0),
+    "others amid digits a tenth": (listener, "OTHERS_KEPT", 0.1),
     "0.1 s earlier": (decoder, "DECODE_BEFORE_END_S", 0.25),
     "0.1 s later": (decoder, "DECODE_BEFORE_END_S", 0.05),
 }
@@ -100,26 +104,36 @@ def main() -> None:
     kinds = by_kind(entries)
     kinds["reading"] = kinds["reading"][:: arguments.every]
     rows = []
-    for name, change in [("as it is", None), *variations()]:
-        with changed(recogniser, change):
-            # made anew, as a listener takes some of its constants when it is made
-            row = {"change": name, **heard(FileListener(settings, recogniser), kinds)}
-        rows.append(row)
-        print(as_line(row), flush=True)
+
+    # a listener is made anew for each change, as it takes some of its constants when it is made
+    def of_files() -> Callable[[Entry], list[str]]:
+        files = FileListener(settings, recogniser)
+        return lambda entry: [digit["digit"] for digit in files.hear(str(entry.path))["digits"]]
+
+    def of_streams() -> Callable[[Entry], list[str]]:
+        live = RealTimeInference(recogniser, VoiceActivityDetector(KINDS[0], recogniser.sample_rate))
+        return lambda entry: live_digits(entry.path, live)
+
+    for way, made, changes in (
+        ("files", of_files, {**FILE_CHANGES, **thresholds()}),
+        ("live", of_streams, LIVE_CHANGES),
+    ):
+        print(way, flush=True)
+        for name, change in {"as it is": None, **changes}.items():
+            with changed(recogniser, change):
+                row = {"heard": way, "change": name, **heard(made(), kinds)}
+            rows.append(row)
+            print(as_line(row), flush=True)
     if arguments.output:
         write_json(arguments.output, {"rows": rows})
 
 
-def variations() -> Iterator[tuple[str, tuple[Any, str, float]]]:
-    """Constants of the modules, and thresholds of the recogniser (None in place of the module)."""
-    yield from CHANGES.items()
-    for name, values in THRESHOLDS.items():
-        for value in values:
-            yield f"{name} {value:g}", (None, name, value)
+def thresholds() -> dict[str, Change]:
+    return {f"{name} {value:g}": (None, name, value) for name, values in THRESHOLDS.items() for value in values}
 
 
 @contextmanager
-def changed(recogniser: Recogniser, change: tuple[Any, str, float] | None) -> Iterator[None]:
+def changed(recogniser: Recogniser, change: Change | None) -> Iterator[None]:
     """One number at another value, for a while."""
     if change is None:
         yield
@@ -134,12 +148,8 @@ def changed(recogniser: Recogniser, change: tuple[Any, str, float] | None) -> It
         setattr(place, name, before)
 
 
-def heard(files: FileListener, kinds: dict[str, list[Entry]]) -> dict[str, Any]:
+def heard(digits: Callable[[Entry], list[str]], kinds: dict[str, list[Entry]]) -> dict[str, Any]:
     """The three figures."""
-
-    def digits(entry: Entry) -> list[str]:
-        return [digit["digit"] for digit in files.hear(str(entry.path))["digits"]]
-
     right = sum(digits(entry) == list(entry.words) for entry in kinds["isolated"])
     errors = sum((edits(entry.words, digits(entry)) for entry in kinds["strings"]), NO_EDITS)
     minutes = sum(soundfile.info(entry.path).duration for entry in kinds["reading"]) / 60

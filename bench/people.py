@@ -132,11 +132,14 @@ def _begin_live(model: Path) -> None:
 
 
 def _live_digits(path: Path) -> list[str]:
-    _live.reset()
-    events = [
-        event for block in stream_audio(str(path), _live.recogniser.sample_rate) for event in _live.process(block)
-    ]
-    return [event.digit for event in events + _live.finish()]
+    return live_digits(path, _live)
+
+
+def live_digits(path: Path, live: RealTimeInference) -> list[str]:
+    """The digits that it hears in a recording."""
+    live.reset()
+    events = [event for block in stream_audio(str(path), live.recogniser.sample_rate) for event in live.process(block)]
+    return [event.digit for event in events + live.finish()]
 
 
 def read_word(path: Path, recogniser: Recogniser) -> tuple[str, float]:

@@ -110,7 +110,7 @@ def test_the_network_runs_no_more_often_than_live(monkeypatch):
     run = recogniser._run
     monkeypatch.setattr(recogniser, "_run", lambda samples, *outputs: runs.append(outputs) or run(samples, *outputs))
     sound = read_audio(ROOT / "samples" / "one_seven_three.wav")
-    live = RealTimeInference(recogniser, VoiceActivityDetector("energy"), decode_before_end_s=0.0)
+    live = RealTimeInference(recogniser, VoiceActivityDetector("energy"), hurried=False)
     assert as_text([event.digit for event in live.process(sound) + live.finish()]) == "173"
     once = runs.copy()
     runs.clear()

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dwindle.metrics import accuracy
-from dwindle.tasks.speech.rejection import ACCEPTED_WORDS_SHARE, Heard, best_words, calibrated_threshold, rejected
+from dwindle.tasks.speech.rejection import (
+    ACCEPTED_WORDS_SHARE,
+    Heard,
+    best_words,
+    calibrated_threshold,
+    mean_logits,
+    rejected,
+)
 
 
 def test_the_best_word_is_never_the_rejecting_class_and_its_probability_counts_all_classes():
@@ -14,6 +21,18 @@ def test_the_best_word_is_never_the_rejecting_class_and_its_probability_counts_a
     heard = best_words(probabilities.log(), reject_class=2)
     assert heard.words.tolist() == [0, 1]
     torch.testing.assert_close(heard.probabilities, torch.tensor([0.2, 0.9]))
+
+
+def test_clips_are_judged_at_several_speeds():
+    def engine(inputs):  # how long a clip is, and how high its end
+        audio = inputs["audio"]
+        return {"logits": torch.stack([torch.full((len(audio),), audio.shape[1]), audio[:, -1]], 1)}
+
+    rising = torch.linspace(0, 1, 101).repeat(5, 1) * torch.arange(5)[:, None]
+    once, slowly = (mean_logits(engine, rising, [speed], 2) for speed in (1.0, 0.5))
+    torch.testing.assert_close(once, torch.stack([torch.full((5,), 101.0), torch.arange(5.0)], 1))
+    torch.testing.assert_close(slowly[:, 0], torch.full((5,), 202.0))
+    torch.testing.assert_close(mean_logits(engine, rising, [1.0, 0.5], 2), (once + slowly) / 2)
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=300))

@@ -18,19 +18,16 @@ const HISS_AROUND_S = 0.75; // about what a run of the network sees
 const FILE_BLOCK_S = 1;
 const SHORT_RECORDING_S = 4, LONGEST_WORD_S = 0.9; // in which no word was found: a second look, as a clip of one word
 
-/** One recording on its way through. */
+/** One recording on its way to the recogniser's rate. */
 class Stream {
-  readonly listener: Listener;
   readonly picture: MelPicture;
   private readonly resampler: Resampler;
   private wasHeard = false;
   levelDb = SILENT_DB;
   heardSamples = 0;
-  computeMs = 0;
 
   constructor(recogniser: SpeechRecogniser, readonly rate: number) {
     this.resampler = new Resampler(rate, recogniser.sampleRate);
-    this.listener = new Listener(recogniser);
     this.picture = new MelPicture(recogniser.sampleRate);
   }
 
@@ -62,25 +59,20 @@ class Stream {
     for (let at = 0; at < samples.length; at += block) sound = joined(sound, this.resampled(samples.subarray(at, at + block)));
     return joined(sound, this.resampledRest());
   }
+}
 
-  async words(samples: Float32Array): Promise<Word[]> {
-    return this.timed(() => this.listener.process(samples));
-  }
-
-  async lastWords(): Promise<Word[]> {
-    return this.timed(async () => [...(await this.listener.process(this.resampledRest())), ...(await this.listener.finish())]);
-  }
-
-  private async timed(act: () => Promise<Word[]>): Promise<Word[]> {
-    const started = performance.now();
-    const words = await act();
-    this.computeMs += performance.now() - started;
-    return words;
-  }
+/** What comes through the port until it is stopped. */
+interface Live {
+  stream: Stream;
+  listener: Listener;
+  cutter: TakeCutter | null;
+  port: MessagePort;
+  done: Promise<void>;
+  computeMs: number;
 }
 
 export class Ear {
-  private live: { stream: Stream; cutter: TakeCutter | null; port: MessagePort; done: Promise<void> } | null = null;
+  private live: Live | null = null;
 
   constructor(private readonly recogniser: SpeechRecogniser, private readonly send: (message: FromWorker) => void) {}
 
@@ -125,24 +117,27 @@ export class Ear {
   listen(rate: number, port: MessagePort, purpose: Purpose): void {
     if (this.live) throw new Error("it listens already");
     const cutter = purpose === "takes" ? new TakeCutter(this.recogniser.sampleRate) : null;
-    const live = { stream: new Stream(this.recogniser, rate), cutter, port, done: Promise.resolve() };
+    const stream = new Stream(this.recogniser, rate), listener = new Listener(this.recogniser);
+    const live: Live = { stream, listener, cutter, port, done: Promise.resolve(), computeMs: 0 };
     this.live = live;
     port.onmessage = ({ data }: MessageEvent<Block>) => {
-      live.done = live.done.then(() => (cutter ? this.cut(live.stream, cutter, data) : this.follow(live.stream, data)));
+      live.done = live.done.then(() => (cutter ? this.cut(stream, cutter, data) : this.follow(live, data)));
     };
   }
 
   async stop(): Promise<{ heardS: number; computeS: number }> {
     if (!this.live) return { heardS: 0, computeS: 0 };
-    const { stream, cutter, port, done } = this.live;
+    const { stream, listener, cutter, port, done } = this.live;
     port.onmessage = null;
     port.close();
     await done;
     if (cutter) await this.sendTakes([...cutter.process(stream.resampledRest()), ...cutter.finish()]);
-    const words = cutter ? [] : await stream.lastWords();
+    const lastWords = async () => [...(await listener.process(stream.resampledRest())), ...(await listener.finish())];
+    const words = cutter ? [] : await timed(this.live, lastWords);
     if (words.length) this.send({ kind: "words", words: words.map((word) => this.spoken(word, 0)) });
+    const { computeMs } = this.live;
     this.live = null;
-    return { heardS: stream.heardS, computeS: stream.computeMs / 1000 };
+    return { heardS: stream.heardS, computeS: computeMs / 1000 };
   }
 
   private async cut(stream: Stream, cutter: TakeCutter, { samples }: Block): Promise<void> {
@@ -156,12 +151,13 @@ export class Ear {
     for (const clip of clips) this.send({ kind: "take", take: await judged(this.recogniser, clip) });
   }
 
-  private async follow(stream: Stream, { samples, capturedAt }: Block): Promise<void> {
+  private async follow(live: Live, { samples, capturedAt }: Block): Promise<void> {
+    const { stream, listener } = live;
     const resampled = stream.resampled(samples), capturedS = stream.heardS;
-    const words = await stream.words(resampled);
+    const words = await timed(live, () => listener.process(resampled));
     const waited = (word: Word) => (capturedS - word.endS) * 1000 + Date.now() - capturedAt;
     if (words.length) this.send({ kind: "words", words: words.map((word) => this.spoken(word, waited(word))) });
-    const { levelDb, muted, heardS, listener } = stream;
+    const { levelDb, muted, heardS } = stream;
     const waiting = listener.waiting.map((word) => word.digit);
     const columns = stream.picture.columns(resampled);
     this.send({ kind: "sound", sound: { levelDb, muted, voiceActive: listener.voiceActive, waiting, columns, heardS } });
@@ -172,4 +168,11 @@ export class Ear {
     const isOwn = this.recogniser.enrolled.has(word.digit);
     return { ...word, latencyMs, isOwn, isUnsure: !isOwn && word.confidence < this.recogniser.loneThreshold };
   }
+}
+
+async function timed(live: Live, act: () => Promise<Word[]>): Promise<Word[]> {
+  const started = performance.now();
+  const words = await act();
+  live.computeMs += performance.now() - started;
+  return words;
 }

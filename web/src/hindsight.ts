@@ -6,7 +6,7 @@ import type { Spotted } from "./spotter";
 
 /** The words of a whole recording at the recogniser's rate; whether any of it was taken for speech. */
 export async function heardTwice(recogniser: Recogniser, sound: Float32Array): Promise<{ words: Word[]; heardVoice: boolean }> {
-  const first = new First(recogniser, RULES.decodeAtEndS);
+  const first = new First(recogniser, false);
   await first.process(sound);
   await first.finish();
   const second = new Second(recogniser, first);
@@ -49,7 +49,7 @@ class Second extends Listener {
   private used = 0;
 
   constructor(recogniser: Recogniser, private readonly first: First) {
-    super(recogniser, RULES.decodeAtEndS);
+    super(recogniser, false);
   }
 
   protected override async frames(): Promise<Float32Array[]> {

@@ -25,11 +25,12 @@ class FrameDecoder {
   private active: number | null = null; // the word being said, proposed already
   private uncertain: { word: number; framesAgo: number } | null = null; // a proposed word to decode again
 
-  constructor(private readonly recogniser: Recogniser, private readonly frames: Recogniser["frames"], decodeBeforeEndS: number) {
+  constructor(private readonly recogniser: Recogniser, private readonly frames: Recogniser["frames"], hurried: boolean) {
     const { labels, frameSamples, sampleRate, peakBeforeEndS, peakAfterStartS } = recogniser;
     this.words = [...labels.keys()].filter((index) => labels[index] !== REJECT);
     this.rejects = [...labels.keys()].filter((index) => labels[index] === REJECT);
-    this.speeds = decodeBeforeEndS === RULES.decodeBeforeEndS ? [1] : recogniser.speeds; // live there is no time for more
+    this.speeds = hurried ? [1] : recogniser.speeds;
+    const decodeBeforeEndS = hurried ? RULES.decodeBeforeEndS : RULES.decodeAtEndS;
     const laterFrames = Math.round((peakBeforeEndS - decodeBeforeEndS) / (frameSamples / sampleRate));
     this.lookAheadFrames = clamped(laterFrames, RULES.fewestLookAheadFrames, RULES.mostLookAheadFrames);
     this.oldestFrames = this.lookAheadFrames + RULES.retriedFrames;
@@ -127,13 +128,13 @@ export class Listener {
   private newestPeakS = 0;
   private newestFloor = 0; // power below which the newest word has ended
 
-  constructor(protected readonly recogniser: Recogniser, decodeBeforeEndS: number = RULES.decodeBeforeEndS) {
+  constructor(protected readonly recogniser: Recogniser, hurried = true) {
     this.rate = recogniser.sampleRate;
     this.frame = recogniser.frameSamples;
     this.hop = Math.round(RULES.hopFrames * this.frame);
     this.window = new Float32Array(Math.round((RULES.windowS * this.rate) / this.frame) * this.frame);
     this.detector = new EnergyDetector(this.rate);
-    this.decoder = new FrameDecoder(recogniser, (window, newest) => this.frames(window, newest), decodeBeforeEndS);
+    this.decoder = new FrameDecoder(recogniser, (window, newest) => this.frames(window, newest), hurried);
     this.background = new Background(this.hop / this.rate);
     this.hangoverSamples = Math.round(RULES.hangoverS * this.rate) + this.decoder.oldestFrames * this.frame;
   }

@@ -30,7 +30,7 @@ export class SpeechRecogniser implements Recogniser {
     this.sampleRate = model.number("sample_rate");
     this.windowSamples = model.number("window_samples");
     this.threshold = model.number("threshold");
-    this.speeds = "speeds" in model.metadata ? JSON.parse(model.metadata.speeds) : RULES.speeds;
+    this.speeds = "speeds" in model.metadata ? checkedSpeeds(model.metadata.speeds) : RULES.speeds;
     this.peakAfterStartS = model.number("peak_after_start_ms") / 1000;
     this.peakBeforeEndS = model.number("peak_before_end_ms") / 1000;
     this.loneThreshold = "lone_threshold" in model.metadata ? model.number("lone_threshold") : RUNNING_THRESHOLD;
@@ -111,6 +111,16 @@ export class SpeechRecogniser implements Recogniser {
     this.frameSamples = ((await shortest(inWindow + 1 + SPACED_FRAMES)) - (await shortest(inWindow + 1))) / SPACED_FRAMES;
     if (!Number.isInteger(this.frameSamples)) throw new Error("the model's frames are not evenly spaced: export it again");
   }
+}
+
+/** Words that differ in pitch, as whistles do, are judged at one speed. */
+function checkedSpeeds(json: string): number[] {
+  let speeds: unknown = null;
+  try {
+    speeds = JSON.parse(json);
+  } catch { /* said below */ }
+  if (Array.isArray(speeds) && speeds.length && speeds.every((speed) => speed >= 0.5 && speed <= 2)) return speeds.map(Number);
+  throw new Error("the model's speeds are not a JSON list of numbers from 0.5 to 2: export it again");
 }
 
 /** The samples played so much faster, and higher; between two samples lies a straight line. */

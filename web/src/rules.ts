@@ -12,8 +12,8 @@ export const RULES = {
   // model.py
   speeds: [0.9, 1, 1.1],
   // decoder.py
-  hopFrames: 1.5, decodeBeforeEndS: 0.15, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, certainAtOnce: 0.8,
-  retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
+  hopFrames: 1.5, decodeBeforeEndS: 0.15, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10,
+  certainAtOnce: 0.8, retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
   pooledBeforeS: 0.09,
   // hold_back.py
   holdS: 2, confirming: 0.55, confirmingAmidSpeech: 0.8, worthHoldingAmidNoise: 0.5,
@@ -25,7 +25,7 @@ export const RULES = {
   // listener.py
   windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4, amidSpeechS: 1.5, amidWords: 2, othersKept: 0.03,
   // hindsight.py
-  decodeAtEndS: 0, aroundS: 4, fewestWords: 2, mostOthers: 1.5, othersKeptInString: 0.01, fewestOthers: 2,
+  aroundS: 4, fewestWords: 2, mostOthers: 1.5, othersKeptInString: 0.01, fewestOthers: 2,
 };
 
 /** What the listener needs of a network. */

@@ -14,6 +14,7 @@ from dwindle.infer.speech.model import AS_SAID, Recogniser
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 DECODE_BEFORE_END_S = 0.15  # of the median word its peak frame is first decoded, with the frames until then as context
+DECODE_AT_END_S = 0.0  # likewise, by whoever need not hurry: a "six" that has not ended yet may be an "eight"
 FEWEST_LOOK_AHEAD_FRAMES, MOST_LOOK_AHEAD_FRAMES = 3, 10  # after a frame, before it is first decoded
 CERTAIN_AT_ONCE = 0.8  # confidence from which a word is accepted at its first decoding: "four" may become "forward"
 RETRIED_FRAMES = 5  # after the first decoding, in which an uncertain word may be decoded again with more context
@@ -42,16 +43,16 @@ class FrameDecoder:
         self,
         recogniser: Recogniser,
         frames: Callable[[np.ndarray, int], np.ndarray] | None = None,
-        decode_before_end_s: float | None = None,
+        hurried: bool = True,  # somebody waits for the word
     ):
         self._recogniser = recogniser
         self._frames = frames or recogniser.frames
-        self._speeds = AS_SAID if decode_before_end_s is None else recogniser.speeds
+        self._speeds = AS_SAID if hurried else recogniser.speeds
         labels = recogniser.labels
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
         self._rejects = [index for index, label in enumerate(labels) if label == REJECT]
         frame_s = recogniser.frame_samples / recogniser.sample_rate
-        before_end_s = DECODE_BEFORE_END_S if decode_before_end_s is None else decode_before_end_s
+        before_end_s = DECODE_BEFORE_END_S if hurried else DECODE_AT_END_S
         later_frames = round((recogniser.peak_before_end_s - before_end_s) / frame_s)
         self.look_ahead_frames = min(max(later_frames, FEWEST_LOOK_AHEAD_FRAMES), MOST_LOOK_AHEAD_FRAMES)
         self.oldest_frames = self.look_ahead_frames + RETRIED_FRAMES  # that are decoded again

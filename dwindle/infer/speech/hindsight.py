@@ -16,7 +16,6 @@ from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.vad import VoiceActivityDetector
 from dwindle.infer.speech.word import Candidate, WordEvent
 
-DECODE_BEFORE_END_S = 0.0  # of the median word: a "six" that has not ended yet may be an "eight"
 AROUND_S = 4.0  # before and after: where words of ours are counted, and others
 FEWEST_WORDS = 2  # of ours that make a string; one alone would be its own company
 MOST_OTHERS = 1.5  # to each word of ours: said with an accent, every other digit may be taken for another word
@@ -29,7 +28,7 @@ class Hindsight:
 
     def __init__(self, recogniser: Recogniser, vad: str):
         first, second = (VoiceActivityDetector(vad, recogniser.sample_rate) for _ in range(2))
-        self._first = _First(recogniser, first, decode_before_end_s=DECODE_BEFORE_END_S)
+        self._first = _First(recogniser, first, hurried=False)
         self._second = _Second(recogniser, second, self._first)
         self._rate = recogniser.sample_rate
         self.reset()
@@ -95,7 +94,7 @@ class _Second(RealTimeInference):
 
     def __init__(self, recogniser: Recogniser, detector: VoiceActivityDetector, first: _First):
         self._first = first
-        super().__init__(recogniser, detector, final_ends=True, decode_before_end_s=DECODE_BEFORE_END_S)
+        super().__init__(recogniser, detector, final_ends=True, hurried=False)
 
     def _frames(self, window: np.ndarray, newest: int) -> np.ndarray:
         return self._first.answers.popleft()

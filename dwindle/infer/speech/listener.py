@@ -25,7 +25,7 @@ class RealTimeInference:
     """Feed it sound at the recogniser's rate, in any chunks; it returns words as soon as they are certain.
 
     With `final_ends` it returns each word once its end is final: when the next word or the end of the sound has come.
-    Live, a word is first decoded a little before it ends; `decode_before_end_s` is for whoever need not hurry.
+    `hurried`, as live, it first decodes a word a little before it ends; else once it has, and at several speeds.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class RealTimeInference:
         recogniser: Recogniser,
         detector: VoiceActivityDetector | None = None,
         final_ends: bool = False,
-        decode_before_end_s: float | None = None,
+        hurried: bool = True,
     ):
         self.recogniser = recogniser
         self.detector = detector or VoiceActivityDetector(sample_rate=recogniser.sample_rate)
@@ -41,7 +41,7 @@ class RealTimeInference:
         self._frame = recogniser.frame_samples
         self._hop = round(HOP_FRAMES * self._frame)
         self._window_samples = round(STREAM_WINDOW_S * self._rate / self._frame) * self._frame
-        self._decoder = FrameDecoder(recogniser, self._frames, decode_before_end_s)
+        self._decoder = FrameDecoder(recogniser, self._frames, hurried)
         self._spotter = Spotter()
         self._hold_back = HoldBack()
         self._background = Background(self._hop / self._rate)

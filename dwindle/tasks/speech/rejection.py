@@ -4,8 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 
+from dwindle.engine import Engine, in_batches
+from dwindle.infer.speech.model import at_speed
 from dwindle.metrics import Metric, accuracy_by_group
 
 ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets through
@@ -20,6 +24,13 @@ class Heard:
 
     def only(self, chosen: Tensor) -> "Heard":
         return Heard(self.words[chosen], self.probabilities[chosen])
+
+
+def mean_logits(engine: Engine, audio: Tensor, speeds: Sequence[float], batch_size: int) -> Tensor:
+    """Of clips, each heard at several speeds."""
+    clips = audio.numpy()
+    heard = [torch.from_numpy(np.apply_along_axis(at_speed, 1, clips, speed)) for speed in speeds]
+    return torch.stack([in_batches(engine, {"audio": one}, batch_size)["logits"] for one in heard]).mean(0)
 
 
 def best_words(logits: Tensor, reject_class: int) -> Heard:
