@@ -54,6 +54,16 @@ def test_a_clear_frame_outvotes_a_pooled_answer_that_hears_no_word(probability, 
     assert [hit.confidence for hit in hits] == pytest.approx(said)
 
 
+@pytest.mark.parametrize(("needed", "said"), [(0.9, []), (0.4, []), (0.35, []), (0.25, [0.3])])
+def test_less_is_enough_where_less_is_needed(needed, said):
+    """Running sound asks for 0.4 of any word, but in a string of ours."""
+    decoder = FrameDecoder(hearing_one_word(100 * FRAME, 0.3))
+    end = (100 + 1 + decoder.look_ahead_frames) * FRAME
+    window, hop = np.arange(end - 24 * FRAME, end), round(HOP_FRAMES * FRAME)
+    hits = [hit for hops in range(6) for hit in decoder.decode(window + hops * hop, new_frames=1, needed=needed)]
+    assert [hit.confidence for hit in hits] == pytest.approx(said)
+
+
 def test_a_word_of_which_more_is_asked_is_read_to_the_end_of_doubt_unless_it_is_sure():
     decoder = FrameDecoder(hearing_one_word(100 * FRAME, 0.5))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME

@@ -85,6 +85,25 @@ def test_in_speech_no_neighbour_makes_a_word_certain(tmp_path):
     assert as_text([event.digit for event in heard(Hindsight(doubting, "none"), sound)]) == ""
 
 
+@pytest.mark.parametrize(("level_db", "pause_s", "text"), [(-24, 1, "47"), (-26, 1, "4"), (-26, 5, "47")])
+@pytest.mark.parametrize("faint_first", [False, True])
+def test_what_is_25_db_fainter_than_a_word_within_four_seconds_is_noise(careful, level_db, pause_s, text, faint_first):
+    loud, faint = tone(4, amplitude=0.9), tone(7, amplitude=0.9 * 10 ** (level_db / 20))
+    first, second = (faint, loud) if faint_first else (loud, faint)
+    sound = np.concatenate([silence(0.5), first, silence(pause_s), second, silence(5)])
+    assert sorted(event.digit for event in heard(Hindsight(careful, "none"), sound)) == list(text)
+
+
+@pytest.mark.parametrize(("settings", "needed"), [({}, 0.2), ({"only_words": True}, 0.06), ({"threshold": 0.7}, 0.7)])
+def test_in_a_string_a_word_need_not_be_sure_unless_a_threshold_was_asked_for(tmp_path, settings, needed):
+    recogniser = Recogniser(write_tone_model(tmp_path / "tones.onnx", lone_threshold="0.5"), **settings)
+    second = Hindsight(recogniser, "none")._second
+    second._position = 10 * RATE
+    for likely_s, asked in ([9.0], None), ([9.0, 13.0], needed), ([9.0, 15.0], None):
+        second._first.likely_s = likely_s
+        assert second._needed() == (asked or recogniser.lone_threshold)
+
+
 @given(
     st.lists(st.sampled_from(["digit", "other", "chord", "pause"]), min_size=1, max_size=12), st.integers(100, 40_000)
 )

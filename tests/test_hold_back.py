@@ -17,7 +17,7 @@ ENOUGH = 0.7
 
 
 def word(digit: str, at_s: float, confidence: float, amid_noise: bool = False, amid_speech: bool = False) -> Candidate:
-    return Candidate(digit, at_s - 0.4, at_s - 0.1, confidence, at_s, amid_noise, amid_speech)
+    return Candidate(digit, at_s - 0.4, at_s - 0.1, confidence, at_s, 1.0, amid_noise, amid_speech)
 
 
 def text(events: list[Candidate]) -> str:

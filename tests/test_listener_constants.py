@@ -66,7 +66,7 @@ def test_a_word_in_a_stream_ends_25_db_below_its_peak():
 
 
 def word(found_s: float, confidence: float, amid_noise: bool = False, amid_speech: bool = False) -> Candidate:
-    return Candidate("1", found_s - 0.4, found_s - 0.1, confidence, found_s, amid_noise, amid_speech)
+    return Candidate("1", found_s - 0.4, found_s - 0.1, confidence, found_s, 1.0, amid_noise, amid_speech)
 
 
 @pytest.mark.parametrize(

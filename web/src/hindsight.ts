@@ -18,6 +18,7 @@ export async function heardTwice(recogniser: Recogniser, sound: Float32Array): P
 class First extends Listener {
   readonly likelyS: number[] = [];
   readonly othersS: number[] = [];
+  readonly powers: { atS: number; power: number }[] = []; // of whatever may be a word of ours
   readonly answers: Float32Array[][] = [];
 
   protected override async frames(window: Float32Array, newest: number): Promise<Float32Array[]> {
@@ -39,6 +40,7 @@ class First extends Listener {
 
   protected override word(hit: Hit, started: number): Word {
     const word = super.word(hit, started);
+    this.powers.push({ atS: word.emittedS, power: word.power });
     if (isLikely(word)) this.likelyS.push(word.emittedS);
     return word;
   }
@@ -62,12 +64,13 @@ class Second extends Listener {
 
   /** In speech no neighbour makes a word certain: there are two of "to" and "for" as often as one. */
   protected override passed(word: Word, needed: number): Word[] {
+    if (word.power < this.loudestAround * 10 ** (-RULES.faintDb / 10)) return [];
     if (!this.isSpeech) return super.passed(word, needed);
     return word.confidence >= needed ? [word] : [];
   }
 
   protected override get isAmidSpeech(): boolean {
-    return this.around(this.first.othersS) >= RULES.fewestOthers;
+    return this.count(this.first.othersS) >= RULES.fewestOthers;
   }
 
   private get isSpeech(): boolean {
@@ -75,15 +78,27 @@ class Second extends Listener {
   }
 
   protected override get othersKept(): number {
-    const isString = this.isFewOthers && this.around(this.first.likelyS) >= RULES.fewestWords;
-    return isString ? RULES.othersKeptInString : 1;
+    return this.isString ? RULES.othersKeptInString : 1;
+  }
+
+  protected override get isString(): boolean {
+    return this.isFewOthers && this.count(this.first.likelyS) >= RULES.fewestWords;
   }
 
   private get isFewOthers(): boolean {
-    return this.around(this.first.othersS) <= RULES.mostOthers * this.around(this.first.likelyS);
+    return this.count(this.first.othersS) <= RULES.mostOthers * this.count(this.first.likelyS);
   }
 
-  private around(timesS: number[]): number {
-    return timesS.filter((timeS) => Math.abs(timeS - this.positionS) <= RULES.aroundS).length;
+  private get loudestAround(): number {
+    const around = this.first.powers.filter(({ atS }) => this.isAround(atS));
+    return Math.max(0, ...around.map(({ power }) => power));
+  }
+
+  private count(timesS: number[]): number {
+    return timesS.filter((timeS) => this.isAround(timeS)).length;
+  }
+
+  private isAround(timeS: number): boolean {
+    return Math.abs(timeS - this.positionS) <= RULES.aroundS;
   }
 }

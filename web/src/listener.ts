@@ -90,12 +90,12 @@ class FrameDecoder {
     const rejected = this.rejects.reduce((sum, index) => sum + pooled[index], 0);
     const confidence = peak * Math.max(RULES.leastPooledShare, 1 - rejected);
     this.uncertain = null;
-    const least = framesAgo <= this.lookAheadFrames ? Math.max(needed, RULES.certainAtOnce) : needed;
-    if (confidence < least && framesAgo + RULES.hopFrames <= this.oldestFrames) {
+    const atOnce = framesAgo <= this.lookAheadFrames ? Math.max(needed, RULES.certainAtOnce) : needed;
+    if (confidence < atOnce && framesAgo + RULES.hopFrames <= this.oldestFrames) {
       this.uncertain = { word, framesAgo };
       return [];
     }
-    return confidence >= this.recogniser.runningThreshold ? [{ index: word, confidence, framesAgo }] : [];
+    return confidence >= Math.min(needed, this.recogniser.runningThreshold) ? [{ index: word, confidence, framesAgo }] : [];
   }
 
   /** With what is left of other words. */
@@ -210,6 +210,7 @@ export class Listener {
 
   /** How sure a word must be to be passed now. */
   protected needed(): number {
+    if (this.isString) return this.recogniser.stringThreshold;
     if (this.holdBack.likelyWords(this.positionS)) return this.recogniser.runningThreshold;
     if (this.background.isLoud) return this.recogniser.noisyThreshold;
     return this.isAmidSpeech ? this.recogniser.speechThreshold : this.recogniser.loneThreshold;
@@ -219,8 +220,12 @@ export class Listener {
     return this.otherWords(RULES.amidSpeechS) >= RULES.amidWords;
   }
 
+  protected get isString(): boolean {
+    return this.holdBack.likelyWords(this.positionS) > this.otherWords(RULES.holdS);
+  }
+
   protected get othersKept(): number {
-    return this.holdBack.likelyWords(this.positionS) > this.otherWords(RULES.holdS) ? RULES.othersKept : 1;
+    return this.isString ? RULES.othersKept : 1;
   }
 
   private otherWords(seconds: number): number {
@@ -240,7 +245,7 @@ export class Listener {
     this.newestPeakS = peakS;
     this.newest = {
       digit: this.recogniser.labels[hit.index], startS, endS, confidence: hit.confidence, emittedS: this.positionS,
-      computeMs: performance.now() - started, amidNoise: this.background.isLoud,
+      computeMs: performance.now() - started, power: Math.max(...levels.subarray(start, end)), amidNoise: this.background.isLoud,
       amidSpeech: this.isAmidSpeech,
     };
     return this.newest;
@@ -256,7 +261,7 @@ export class Listener {
     return [{
       digit: spotted.word, startS: Math.max(0, originS + start * RULES.stepS), endS: originS + end * RULES.stepS,
       confidence: Math.min(1, spotted.similarity), emittedS: this.positionS, computeMs: performance.now() - started,
-      amidNoise: false, amidSpeech: false,
+      power: Math.max(...heard), amidNoise: false, amidSpeech: false,
     }];
   }
 

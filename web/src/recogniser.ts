@@ -4,7 +4,6 @@ import { floats, Model, type Outputs, softmax } from "./model";
 import { streamWindows, wordWindow } from "./padding";
 import { REJECT, RULES, type Recogniser } from "./rules";
 
-const RUNNING_THRESHOLD = 0.3; // as in Python: chosen on streams of validation voices
 const SPACED_FRAMES = 8; // between which the spacing of frames is measured
 
 export class SpeechRecogniser implements Recogniser {
@@ -15,7 +14,8 @@ export class SpeechRecogniser implements Recogniser {
   readonly speeds: number[];
   readonly peakAfterStartS: number;
   readonly peakBeforeEndS: number;
-  readonly runningThreshold = RUNNING_THRESHOLD;
+  readonly runningThreshold = RULES.runningThreshold;
+  readonly stringThreshold = RULES.stringThreshold;
   readonly loneThreshold: number;
   readonly noisyThreshold: number;
   readonly speechThreshold: number;
@@ -33,7 +33,7 @@ export class SpeechRecogniser implements Recogniser {
     this.speeds = "speeds" in model.metadata ? checkedSpeeds(model.metadata.speeds) : RULES.speeds;
     this.peakAfterStartS = model.number("peak_after_start_ms") / 1000;
     this.peakBeforeEndS = model.number("peak_before_end_ms") / 1000;
-    this.loneThreshold = "lone_threshold" in model.metadata ? model.number("lone_threshold") : RUNNING_THRESHOLD;
+    this.loneThreshold = "lone_threshold" in model.metadata ? model.number("lone_threshold") : this.runningThreshold;
     this.noisyThreshold = "noisy_threshold" in model.metadata ? model.number("noisy_threshold") : this.loneThreshold;
     this.speechThreshold = "speech_threshold" in model.metadata ? model.number("speech_threshold") : this.loneThreshold;
   }

@@ -10,7 +10,7 @@ export const RULES = {
   detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
   rememberedS: 2, newestS: 0.5, standsOutDb: 12,
   // model.py
-  speeds: [0.9, 1, 1.1],
+  speeds: [0.9, 1, 1.1], runningThreshold: 0.3, stringThreshold: 0.2,
   // decoder.py
   hopFrames: 1.5, decodeBeforeEndS: 0.15, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10,
   certainAtOnce: 0.8, retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
@@ -25,7 +25,7 @@ export const RULES = {
   // listener.py
   windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4, amidSpeechS: 1.5, amidWords: 2, othersKept: 0.03,
   // hindsight.py
-  aroundS: 4, fewestWords: 2, mostOthers: 1.5, othersKeptInString: 0.01, fewestOthers: 2,
+  aroundS: 4, fewestWords: 2, mostOthers: 1.5, othersKeptInString: 0.01, fewestOthers: 2, faintDb: 25,
 };
 
 /** What the listener needs of a network. */
@@ -36,6 +36,7 @@ export interface Recogniser {
   peakAfterStartS: number;
   peakBeforeEndS: number;
   runningThreshold: number;
+  stringThreshold: number; // of a word in a string of ours
   loneThreshold: number;
   noisyThreshold: number;
   speechThreshold: number;
@@ -57,6 +58,7 @@ export interface Word {
   confidence: number;
   emittedS: number; // how much of the stream had been heard when this was said
   computeMs: number;
+  power: number; // of its loudest moment
   amidNoise: boolean;
   amidSpeech: boolean; // beside a word that is none of ours
 }

@@ -72,7 +72,8 @@ class FrameDecoder:
     def decode(self, window: np.ndarray, new_frames: int, needed: float, others_kept: float = 1.0) -> list[Hit]:
         """The words in the newest sound, after one more hop, with so many frames not decoded yet.
 
-        A word whose confidence is below `needed` is decoded again with more context, until another one begins.
+        A word whose confidence is below `needed` is decoded again with more context, until another one begins; none is
+        found that is less certain than words in running sound must be, unless less is needed.
         `others_kept` is what counts of the probability of other words: among ours they are less likely than the
         network, which hears a second at a time, takes them to be.
         """
@@ -119,12 +120,13 @@ class FrameDecoder:
         pooled = self._weighed(self._recogniser.pooled(window[-self._samples_before - since_peak :], self._speeds))
         confidence = peak * max(LEAST_POOLED_SHARE, 1 - float(pooled[self._rejects].sum()))
         self._uncertain = None
+        least = min(needed, self._recogniser.running_threshold)
         if frames_ago <= self.look_ahead_frames:
             needed = max(needed, CERTAIN_AT_ONCE)
         if confidence < needed and frames_ago + HOP_FRAMES <= self.oldest_frames:
             self._uncertain = word, frames_ago
             return []
-        return [Hit(word, confidence, frames_ago)] if confidence >= self._recogniser.running_threshold else []
+        return [Hit(word, confidence, frames_ago)] if confidence >= least else []
 
     def _weighed(self, probabilities: np.ndarray) -> np.ndarray:
         """With what is left of other words."""

@@ -21,6 +21,7 @@ FEWEST_WORDS = 2  # of ours that make a string; one alone would be its own compa
 MOST_OTHERS = 1.5  # to each word of ours: said with an accent, every other digit may be taken for another word
 OTHERS_KEPT_IN_STRING = 0.01  # of the probability of other words
 FEWEST_OTHERS = 2  # that are speech, where they are more
+FAINT_DB = 25.0  # below the loudest word around: no word, but noise before or after one
 
 
 class Hindsight:
@@ -67,6 +68,8 @@ class _First(RealTimeInference):
         super().reset()
         self.likely_s: list[float] = []
         self.others_s: list[float] = []
+        self.found_s: list[float] = []  # of whatever may be a word of ours
+        self.powers: list[float] = []  # likewise
         self.answers: deque[np.ndarray] = deque()
 
     def _frames(self, window: np.ndarray, newest: int) -> np.ndarray:
@@ -84,6 +87,8 @@ class _First(RealTimeInference):
 
     def _candidate(self, hit: Hit) -> Candidate:
         word = super()._candidate(hit)
+        self.found_s.append(word.found_s)
+        self.powers.append(word.power)
         if is_likely(word):
             self.likely_s.append(word.found_s)
         return word
@@ -104,13 +109,15 @@ class _Second(RealTimeInference):
 
     def _passed(self, word: Candidate, needed: float) -> list[Candidate]:
         """In speech no neighbour makes a word certain: there are two of "to" and "for" as often as one."""
+        if word.power < self._loudest_around * 10 ** (-FAINT_DB / 10):
+            return []
         if self._is_speech:
             return [word] if word.confidence >= needed else []
         return super()._passed(word, needed)
 
     @property
     def _is_amid_speech(self) -> bool:
-        return self._around(self._first.others_s) >= FEWEST_OTHERS
+        return self._count(self._first.others_s) >= FEWEST_OTHERS
 
     @property
     def _is_speech(self) -> bool:
@@ -118,13 +125,27 @@ class _Second(RealTimeInference):
 
     @property
     def _others_kept(self) -> float:
-        is_string = self._are_others_few and self._around(self._first.likely_s) >= FEWEST_WORDS
-        return OTHERS_KEPT_IN_STRING if is_string else 1.0
+        return OTHERS_KEPT_IN_STRING if self._is_string else 1.0
+
+    @property
+    def _is_string(self) -> bool:
+        return self._are_others_few and self._count(self._first.likely_s) >= FEWEST_WORDS
 
     @property
     def _are_others_few(self) -> bool:
-        words, others = (self._around(times_s) for times_s in (self._first.likely_s, self._first.others_s))
+        words, others = (self._count(times_s) for times_s in (self._first.likely_s, self._first.others_s))
         return others <= MOST_OTHERS * words
 
-    def _around(self, times_s: list[float]) -> int:
-        return bisect_right(times_s, self.position_s + AROUND_S) - bisect_left(times_s, self.position_s - AROUND_S)
+    @property
+    def _loudest_around(self) -> float:
+        return max(self._first.powers[self._around(self._first.found_s)], default=0.0)
+
+    def _count(self, times_s: list[float]) -> int:
+        around = self._around(times_s)
+        return around.stop - around.start
+
+    def _around(self, times_s: list[float]) -> slice:
+        """Which of them lie close before or after now."""
+        return slice(
+            bisect_left(times_s, self.position_s - AROUND_S), bisect_right(times_s, self.position_s + AROUND_S)
+        )

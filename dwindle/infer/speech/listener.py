@@ -134,6 +134,8 @@ class RealTimeInference:
 
     def _needed(self) -> float:
         """The confidence from which a word counts now."""
+        if self._is_string:
+            return self.recogniser.string_threshold
         if self._hold_back.likely_words(self.position_s):
             return self.recogniser.running_threshold
         if self._background.is_loud:
@@ -145,9 +147,12 @@ class RealTimeInference:
         return self._other_words(AMID_SPEECH_S) >= AMID_WORDS
 
     @property
+    def _is_string(self) -> bool:
+        return self._hold_back.likely_words(self.position_s) > self._other_words(HOLD_S)
+
+    @property
     def _others_kept(self) -> float:
-        words = self._hold_back.likely_words(self.position_s)
-        return OTHERS_KEPT if words > self._other_words(HOLD_S) else 1.0
+        return OTHERS_KEPT if self._is_string else 1.0
 
     def _other_words(self, seconds: float) -> int:
         return self._decoder.other_words(seconds * self._rate / self._frame)
@@ -197,7 +202,8 @@ class RealTimeInference:
             self._background.is_loud,
             self._is_amid_speech,
         )
-        self._newest = Candidate(label, start_s, end_s, hit.confidence, self.position_s, amid_noise, amid_speech)
+        power = float(levels[start:end].max())
+        self._newest = Candidate(label, start_s, end_s, hit.confidence, self.position_s, power, amid_noise, amid_speech)
         self._newest_peak_s = peak_s
         return self._newest
 

@@ -48,6 +48,7 @@ class Candidate:
     end_s: float
     confidence: float
     found_s: float  # how much of the stream had been heard
+    power: float  # of its loudest moment
     amid_noise: bool = False  # whether the background was nearly as loud
     amid_speech: bool = False  # whether a word that is none of ours stands beside it
     compute_ms: float = 0.0
