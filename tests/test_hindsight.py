@@ -94,14 +94,20 @@ def test_what_is_25_db_fainter_than_a_word_within_four_seconds_is_noise(careful,
     assert sorted(event.digit for event in heard(Hindsight(careful, "none"), sound)) == list(text)
 
 
-@pytest.mark.parametrize(("settings", "needed"), [({}, 0.2), ({"only_words": True}, 0.06), ({"threshold": 0.7}, 0.7)])
-def test_in_a_string_a_word_need_not_be_sure_unless_a_threshold_was_asked_for(tmp_path, settings, needed):
+@pytest.mark.parametrize(
+    ("settings", "needed"), [({}, 0.5), ({"only_words": True}, 0.06), ({"only_words": True, "threshold": 0.7}, 0.7)]
+)
+def test_in_a_string_a_word_need_not_be_sure_where_nothing_else_is_said(tmp_path, settings, needed):
     recogniser = Recogniser(write_tone_model(tmp_path / "tones.onnx", lone_threshold="0.5"), **settings)
     second = Hindsight(recogniser, "none")._second
     second._position = 10 * RATE
-    for likely_s, asked in ([9.0], None), ([9.0, 13.0], needed), ([9.0, 15.0], None):
+    for likely_s, asked in (
+        ([9.0], recogniser.lone_threshold),
+        ([9.0, 13.0], needed),
+        ([5.0], recogniser.lone_threshold),
+    ):
         second._first.likely_s = likely_s
-        assert second._needed() == (asked or recogniser.lone_threshold)
+        assert second._needed() == asked
 
 
 @given(

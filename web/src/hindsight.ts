@@ -78,11 +78,8 @@ class Second extends Listener {
   }
 
   protected override get othersKept(): number {
-    return this.isString ? RULES.othersKeptInString : 1;
-  }
-
-  protected override get isString(): boolean {
-    return this.isFewOthers && this.count(this.first.likelyS) >= RULES.fewestWords;
+    const isString = this.isFewOthers && this.count(this.first.likelyS) >= RULES.fewestWords;
+    return isString ? RULES.othersKeptInString : 1;
   }
 
   private get isFewOthers(): boolean {

@@ -90,12 +90,12 @@ class FrameDecoder {
     const rejected = this.rejects.reduce((sum, index) => sum + pooled[index], 0);
     const confidence = peak * Math.max(RULES.leastPooledShare, 1 - rejected);
     this.uncertain = null;
-    const atOnce = framesAgo <= this.lookAheadFrames ? Math.max(needed, RULES.certainAtOnce) : needed;
-    if (confidence < atOnce && framesAgo + RULES.hopFrames <= this.oldestFrames) {
+    const least = framesAgo <= this.lookAheadFrames ? Math.max(needed, RULES.certainAtOnce) : needed;
+    if (confidence < least && framesAgo + RULES.hopFrames <= this.oldestFrames) {
       this.uncertain = { word, framesAgo };
       return [];
     }
-    return confidence >= Math.min(needed, this.recogniser.runningThreshold) ? [{ index: word, confidence, framesAgo }] : [];
+    return confidence >= this.recogniser.runningThreshold ? [{ index: word, confidence, framesAgo }] : [];
   }
 
   /** With what is left of other words. */
@@ -210,7 +210,6 @@ export class Listener {
 
   /** How sure a word must be to be passed now. */
   protected needed(): number {
-    if (this.isString) return this.recogniser.stringThreshold;
     if (this.holdBack.likelyWords(this.positionS)) return this.recogniser.runningThreshold;
     if (this.background.isLoud) return this.recogniser.noisyThreshold;
     return this.isAmidSpeech ? this.recogniser.speechThreshold : this.recogniser.loneThreshold;
@@ -220,12 +219,8 @@ export class Listener {
     return this.otherWords(RULES.amidSpeechS) >= RULES.amidWords;
   }
 
-  protected get isString(): boolean {
-    return this.holdBack.likelyWords(this.positionS) > this.otherWords(RULES.holdS);
-  }
-
   protected get othersKept(): number {
-    return this.isString ? RULES.othersKept : 1;
+    return this.holdBack.likelyWords(this.positionS) > this.otherWords(RULES.holdS) ? RULES.othersKept : 1;
   }
 
   private otherWords(seconds: number): number {

@@ -15,7 +15,6 @@ export class SpeechRecogniser implements Recogniser {
   readonly peakAfterStartS: number;
   readonly peakBeforeEndS: number;
   readonly runningThreshold = RULES.runningThreshold;
-  readonly stringThreshold = RULES.stringThreshold;
   readonly loneThreshold: number;
   readonly noisyThreshold: number;
   readonly speechThreshold: number;

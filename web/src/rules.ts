@@ -10,7 +10,7 @@ export const RULES = {
   detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
   rememberedS: 2, newestS: 0.5, standsOutDb: 12,
   // model.py
-  speeds: [0.9, 1, 1.1], runningThreshold: 0.3, stringThreshold: 0.2,
+  speeds: [0.9, 1, 1.1], runningThreshold: 0.3,
   // decoder.py
   hopFrames: 1.5, decodeBeforeEndS: 0.15, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10,
   certainAtOnce: 0.8, retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
@@ -36,7 +36,6 @@ export interface Recogniser {
   peakAfterStartS: number;
   peakBeforeEndS: number;
   runningThreshold: number;
-  stringThreshold: number; // of a word in a string of ours
   loneThreshold: number;
   noisyThreshold: number;
   speechThreshold: number;

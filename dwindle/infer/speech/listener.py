@@ -134,7 +134,7 @@ class RealTimeInference:
 
     def _needed(self) -> float:
         """The confidence from which a word counts now."""
-        if self._is_string:
+        if self.recogniser.string_threshold is not None and self._is_string:
             return self.recogniser.string_threshold
         if self._hold_back.likely_words(self.position_s):
             return self.recogniser.running_threshold

@@ -21,8 +21,7 @@ SPACED_FRAMES = 8  # over which the spacing of frames is checked, or measured wh
 SPEEDS = (0.9, 1.0, 1.1)
 AS_SAID = (1.0,)
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
-# of a word in a string of ours; where nothing else is said
-STRING_THRESHOLD, ONLY_STRING_THRESHOLD = 0.2, 0.06
+STRING_THRESHOLD = 0.06  # of a word in a string where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,12 @@ class Recogniser:
         self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
         self.window_samples = int(_number(self.path, metadata, "window_samples", 1, 10 * self.sample_rate))
         self.running_threshold = RUNNING_THRESHOLD if threshold is None else threshold
-        self.string_threshold = STRING_THRESHOLD if threshold is None else threshold
+        self.string_threshold: float | None = None  # of a word in a string, where it may be less sure than elsewhere
         # of a word alone, alone amid noise, and alone amid other words
         self.lone_threshold = self.noisy_threshold = self.speech_threshold = self.running_threshold
         if threshold is None and only_words:  # no answer is refused, wherever the word stands
             threshold = 0.0
-            self.string_threshold = ONLY_STRING_THRESHOLD
+            self.string_threshold = STRING_THRESHOLD
         elif threshold is None:
             threshold = _number(self.path, metadata, "threshold", 0.0, 1.0)
             if "lone_threshold" in metadata:  # words are mostly said several at a time
