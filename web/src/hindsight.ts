@@ -17,8 +17,8 @@ export async function heardTwice(recogniser: Recogniser, sound: Float32Array): P
 /** Notes when likely words of ours and other words were said; keeps what the network answered. */
 class First extends Listener {
   readonly likelyS: number[] = [];
+  readonly likelyPowers: number[] = [];
   readonly othersS: number[] = [];
-  readonly powers: { atS: number; power: number }[] = []; // of whatever may be a word of ours
   readonly answers: Float32Array[][] = [];
 
   protected override async frames(window: Float32Array, newest: number): Promise<Float32Array[]> {
@@ -40,8 +40,10 @@ class First extends Listener {
 
   protected override word(hit: Hit, started: number): Word {
     const word = super.word(hit, started);
-    this.powers.push({ atS: word.emittedS, power: word.power });
-    if (isLikely(word)) this.likelyS.push(word.emittedS);
+    if (isLikely(word)) {
+      this.likelyS.push(word.emittedS);
+      this.likelyPowers.push(word.power);
+    }
     return word;
   }
 }
@@ -87,8 +89,7 @@ class Second extends Listener {
   }
 
   private get loudestAround(): number {
-    const around = this.first.powers.filter(({ atS }) => this.isAround(atS));
-    return Math.max(0, ...around.map(({ power }) => power));
+    return Math.max(0, ...this.first.likelyPowers.filter((_, word) => this.isAround(this.first.likelyS[word])));
   }
 
   private count(timesS: number[]): number {

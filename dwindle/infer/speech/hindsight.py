@@ -21,7 +21,7 @@ FEWEST_WORDS = 2  # of ours that make a string; one alone would be its own compa
 MOST_OTHERS = 1.5  # to each word of ours: said with an accent, every other digit may be taken for another word
 OTHERS_KEPT_IN_STRING = 0.01  # of the probability of other words
 FEWEST_OTHERS = 2  # that are speech, where they are more
-FAINT_DB = 25.0  # below the loudest word around: no word, but noise before or after one
+FAINT_DB = 25.0  # below the loudest likely word around: no word, but noise before or after one
 
 
 class Hindsight:
@@ -67,9 +67,8 @@ class _First(RealTimeInference):
     def reset(self) -> None:
         super().reset()
         self.likely_s: list[float] = []
+        self.likely_powers: list[float] = []
         self.others_s: list[float] = []
-        self.found_s: list[float] = []  # of whatever may be a word of ours
-        self.powers: list[float] = []  # likewise
         self.answers: deque[np.ndarray] = deque()
 
     def _frames(self, window: np.ndarray, newest: int) -> np.ndarray:
@@ -87,10 +86,9 @@ class _First(RealTimeInference):
 
     def _candidate(self, hit: Hit) -> Candidate:
         word = super()._candidate(hit)
-        self.found_s.append(word.found_s)
-        self.powers.append(word.power)
         if is_likely(word):
             self.likely_s.append(word.found_s)
+            self.likely_powers.append(word.power)
         return word
 
 
@@ -138,7 +136,7 @@ class _Second(RealTimeInference):
 
     @property
     def _loudest_around(self) -> float:
-        return max(self._first.powers[self._around(self._first.found_s)], default=0.0)
+        return max(self._first.likely_powers[self._around(self._first.likely_s)], default=0.0)
 
     def _count(self, times_s: list[float]) -> int:
         around = self._around(times_s)
