@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dwindle.infer.speech import REJECT
-from dwindle.infer.speech.model import AS_SAID, Recogniser
+from dwindle.infer.speech.model import Recogniser
+from dwindle.infer.speech.speeds import AS_SAID
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 DECODE_BEFORE_END_S = 0.15  # of the median word its peak frame is first decoded, with the frames until then as context

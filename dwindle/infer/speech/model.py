@@ -15,11 +15,9 @@ from dwindle.infer.model_file import ModelError, open_session, outputs_of
 from dwindle.infer.speech import REJECT, STREAM_WINDOW_S
 from dwindle.infer.speech.enrolled import EnrolledWords, read_crowd, read_words, words_beside
 from dwindle.infer.speech.padding import stream_windows, word_window
+from dwindle.infer.speech.speeds import AS_SAID, SPEEDS, at_speed
 
 SPACED_FRAMES = 8  # over which the spacing of frames is checked, or measured where the file does not state it
-# whoever need not hurry judges a word as said, a little slower and a little faster; a model may name other speeds
-SPEEDS = (0.9, 1.0, 1.1)
-AS_SAID = (1.0,)
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
 STRING_THRESHOLD = 0.06  # of a word in a string where nothing else is said
 
@@ -185,14 +183,6 @@ class Recogniser:
             raise
         except Exception as error:  # whatever a foreign graph makes the engine raise
             raise ModelError(f"{self.path}: does not run on {samples} samples of sound: export it again") from error
-
-
-def at_speed(samples: np.ndarray, speed: float) -> np.ndarray:
-    """The samples played so much faster, and higher; between two samples lies a straight line."""
-    if speed == 1:
-        return samples
-    at = np.arange(int(len(samples) / speed + 0.5)) * speed
-    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dwindle.engine import Engine, in_batches
-from dwindle.infer.speech.model import at_speed
+from dwindle.infer.speech.speeds import at_speed
 from dwindle.metrics import Metric, accuracy_by_group
 
 ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets through

@@ -19,7 +19,7 @@ from dwindle.data.source import DATA_SETS
 from dwindle.engine import Engine, Tensors, in_batches
 from dwindle.errors import UsageError
 from dwindle.infer.speech import REJECT, SAMPLE_RATE, WINDOW_SAMPLES
-from dwindle.infer.speech.model import AS_SAID, SPEEDS
+from dwindle.infer.speech.speeds import AS_SAID, SPEEDS
 from dwindle.metrics import Metric, accuracy, accuracy_by_group
 from dwindle.task import Batch, Budget, Distill, PlainTask
 from dwindle.tasks.speech.augment import WaveAugment
