@@ -48,6 +48,8 @@ FILE_CHANGES: dict[str, Change] = {
     "two others to a digit": (hindsight, "MOST_OTHERS", 2.0),
     "others in a string a tenth": (hindsight, "OTHERS_KEPT_IN_STRING", 0.1),
     "others in a string 0.001": (hindsight, "OTHERS_KEPT_IN_STRING", 0.001),
+    "nothing is too faint": (hindsight, "FAINT_DB", 100.0),
+    "noise from 20 dB below a word": (hindsight, "FAINT_DB", 20.0),
     "frames alone": (decoder, "LEAST_POOLED_SHARE", 1.0),
     "pooled output in full": (decoder, "LEAST_POOLED_SHARE", 0.0),
     "certain at once from 0.3": (decoder, "CERTAIN_AT_ONCE", 0.3),
@@ -129,6 +131,7 @@ def main() -> None:
 
 
 def thresholds() -> dict[str, Change]:
+    """Each threshold of the recogniser at each of its other values."""
     return {f"{name} {value:g}": (None, name, value) for name, values in THRESHOLDS.items() for value in values}
 
 

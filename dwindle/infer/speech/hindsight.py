@@ -106,7 +106,10 @@ class _Second(RealTimeInference):
         return self.recogniser.speech_threshold if self._is_speech else super()._needed()
 
     def _passed(self, word: Candidate, needed: float) -> list[Candidate]:
-        """In speech no neighbour makes a word certain: there are two of "to" and "for" as often as one."""
+        """What is far fainter than a word nearby is noise, and in speech no neighbour makes a word certain.
+
+        There are two of "to" and "for" as often as one.
+        """
         if word.power < self._loudest_around * 10 ** (-FAINT_DB / 10):
             return []
         if self._is_speech:
