@@ -73,8 +73,8 @@ class FrameDecoder:
     def decode(self, window: np.ndarray, new_frames: int, needed: float, others_kept: float = 1.0) -> list[Hit]:
         """The words in the newest sound, after one more hop, with so many frames not decoded yet.
 
-        A word whose confidence is below `needed` is decoded again with more context, until another one begins. What then
-        has at least the recogniser's running threshold, or `needed` where that is lower, is a hit.
+        A word whose confidence is below `needed` is decoded again with more context, until another one begins. What
+        then has at least the recogniser's running threshold, or `needed` where that is lower, is a hit.
         `others_kept` is what counts of the probability of other words: among ours they are less likely than the
         network, which hears a second at a time, takes them to be.
         """
