@@ -12,6 +12,7 @@ import dwindle.errors  # noqa: F401 - first of all: Ctrl-C while torch is import
 # isort: split
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from dwindle.stage import StageParser, add_beginnings
 from dwindle.task import Task, open_task
 from dwindle.train.accelerator import start_accelerator
 from dwindle.train.distillation import Ensemble, KnowledgeDistillationLoss
+from dwindle.train.growing import grown
 from dwindle.train.recipe import Recipe
 from dwindle.train.trainer import Trainer
 
@@ -77,7 +79,7 @@ def train_one(
     model, build_arguments = task.build(role, arguments.width if role == "student" else None)
     start = arguments.start_from if role == "student" else None
     if start:
-        begin_with(model, Path(start))
+        begin_with(model, Path(start), task.labels)
     state_path = folder / f".training-{role}.pt"
     trainer = Trainer(
         task,
@@ -163,13 +165,18 @@ def parents_of(role: str, arguments: argparse.Namespace) -> list[str]:
     return [*arguments.teacher, *filter(None, [arguments.start_from])] if role == "student" else []
 
 
-def begin_with(model: nn.Module, path: Path) -> None:
-    """Take over every layer of an earlier student that fits; the others, which name its words, begin anew."""
-    own = model.state_dict()
-    theirs = load_checkpoint(path).weights
+def begin_with(model: nn.Module, path: Path, labels: Sequence[str]) -> None:
+    """Take over every layer of an earlier student that fits; the others, which name its words, begin anew.
+
+    One of the same words may be narrower: it is grown.
+    """
+    own, checkpoint = model.state_dict(), load_checkpoint(path)
+    theirs = checkpoint.weights
+    if checkpoint.labels == list(labels):
+        theirs = grown(theirs, own)
     fitting = {name: tensor for name, tensor in theirs.items() if name in own and own[name].shape == tensor.shape}
     if len(fitting) < len(own) / 2:
-        raise UserError(f"{path}: of another network than this student: give one of the same --width")
+        raise UserError(f"{path}: of another network than this student: give one of the same words, no wider")
     model.load_state_dict(own | fitting)
 
 
@@ -177,7 +184,7 @@ def check_student(task: Task, arguments: argparse.Namespace, accelerator: Accele
     """Say what will not do of a student that somebody asked for, before a teacher is trained for it."""
     student, _ = task.build("student", arguments.width)
     if arguments.start_from:
-        begin_with(student, Path(arguments.start_from))
+        begin_with(student, Path(arguments.start_from), task.labels)
     count, limit = parameters(student), task.budget.bytes.get("model.onnx")
     if limit and count * FLOAT_BYTES > limit:
         allowed = f"more than the {limit:,} bytes of model.onnx that export_models.py allows"
@@ -225,7 +232,7 @@ def parse_arguments() -> argparse.Namespace:
         help="take this teacher, or the mean of several; where a task has --pretrained, also what one begins as",
     )
     how.add_argument("--width", type=channels, help="channels of the student")
-    how.add_argument("--start_from", type=nonempty, metavar="FILE", help="begin with the layers of this student")
+    how.add_argument("--start_from", type=nonempty, metavar="FILE", help="begin as this student, or a narrower one")
     how.add_argument("--batch_size", type=positive_int, default=128)
     how.add_argument("--lr", type=positive_float, default=4e-3, help="highest rate, after warm-up; teachers get half")
     how.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw", help="muon: for Transformers")

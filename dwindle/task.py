@@ -1,7 +1,7 @@
 """What a task must answer. Everything that trains, shrinks and exports a model works through these answers alone."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,6 @@ from dwindle.errors import UserError
 from dwindle.metrics import Metric
 
 Batch = dict[str, Tensor]
-Distill = Callable[[Tensor, Tensor | None, Tensor], Tensor]  # student's logits, a teacher's or None, targets -> loss
 Axes = dict[str, dict[int, str]]  # by name of an input or output, its axes that may have any length
 
 # A new task is one folder and one line here. Only the chosen task's module is imported.
@@ -40,6 +39,14 @@ class Budget:
     same_answers: float = 0.995  # least share of a quantised file's top answers that are the float model's
     slowest: float = 0.92  # times as fast as the float file
     answers: tuple[str, ...] = ()  # outputs whose last axis stands for classes; none named: the first
+
+
+class Distill(Protocol):
+    """The loss of answers, beside a teacher's or without one; alpha is the teacher's share."""
+
+    alpha: float
+
+    def __call__(self, student_logits: Tensor, teacher_logits: Tensor | None, targets: Tensor) -> Tensor: ...
 
 
 class Task(Protocol):

@@ -29,6 +29,7 @@ from dwindle.tasks.speech.words import (
     WINDOW_SPREAD,
     SpokenWords,
 )
+from dwindle.train.distillation import KnowledgeDistillationLoss
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +205,18 @@ def test_what_is_made_smaller_is_to_answer_over_time_as_before(tiny):
     assert all(parameter.grad is None for parameter in parent.parameters())
 
 
+def test_a_teacher_teaches_its_frames_where_it_has_as_many(tiny):
+    task = opened(tiny, "fsdd")
+    batch = next(iter(task.training_batches(8)))
+    student, wide, strided = (task.rebuild({"classes": 11, "channels": 8, "time_stride": n}) for n in (1, 1, 2))
+    losses = []
+    for teacher in (None, strided, wide):
+        losses.append(spelling_loss(student.eval(), batch, len(LABELS), teacher, 1.0, 1.0).item())
+    assert losses[1] == pytest.approx(losses[0]) and losses[2] != pytest.approx(losses[0], rel=0.01)
+    itself = spelling_loss(student, batch, len(LABELS), student, 1.0, 1.0).item()
+    assert itself == pytest.approx(0, abs=1e-4)
+
+
 def test_a_teacher_is_not_asked_about_what_was_made_up(tiny):
     """It takes half a word for the whole one; everything else it may doubt."""
     task = opened(tiny, "fsdd")
@@ -212,14 +225,15 @@ def test_a_teacher_is_not_asked_about_what_was_made_up(tiny):
     assert 0 < made_up.sum() < 30
     assert (batch["target"][made_up] == task.reject_class).all()
     doubting = torch.nn.Module()
-    doubting.forward = lambda audio: (torch.zeros(len(audio), len(task.labels)), None)
+    doubting.forward = lambda audio: (torch.zeros(len(audio), len(task.labels)),)
     asked = []
 
-    def distill(logits, taught, targets):
-        asked.append(taught)
-        return logits.sum()
+    class Distill(KnowledgeDistillationLoss):
+        def forward(self, logits, taught, targets):
+            asked.append(taught)
+            return logits.sum()
 
-    task.loss(task.build("student", 8)[0], batch, distill, teacher=doubting)
+    task.loss(task.build("student", 8)[0], batch, Distill(), teacher=doubting)
     opinions = asked[0].softmax(dim=1)
     assert (opinions[made_up, task.reject_class] > 0.9).all()
     assert opinions[~made_up].numpy() == pytest.approx(1 / len(task.labels))

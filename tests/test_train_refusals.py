@@ -140,11 +140,22 @@ def test_a_student_begins_with_what_another_learnt_of_other_words(tmp_path):
     learnt, fresh = (SpeechNet(classes, channels=8) for classes in (11, 4))
     Checkpoint("spoken_digits", ["a"], "student", "trained", {}, learnt.state_dict(), 0).save(tmp_path / "digits.pt")
     head = fresh.word.weight.clone()
-    train_distill.begin_with(fresh, tmp_path / "digits.pt")
+    train_distill.begin_with(fresh, tmp_path / "digits.pt", ["b"])
     assert torch.equal(fresh.trunk[0].body[0].weight, learnt.trunk[0].body[0].weight)
     assert torch.equal(fresh.word.weight, head)
-    with pytest.raises(errors.UserError, match="give one of the same --width"):
-        train_distill.begin_with(SpeechNet(11, channels=12), tmp_path / "digits.pt")
+    with pytest.raises(errors.UserError, match="give one of the same words, no wider"):
+        train_distill.begin_with(SpeechNet(11, channels=12), tmp_path / "digits.pt", ["b"])
+    with pytest.raises(errors.UserError, match="give one of the same words, no wider"):
+        train_distill.begin_with(SpeechNet(11, channels=4), tmp_path / "digits.pt", ["a"])
+
+
+def test_a_student_begins_with_what_a_narrower_one_learnt_of_the_same_words(tmp_path):
+    narrow, wide = (SpeechNet(11, channels=channels) for channels in (8, 12))
+    Checkpoint("spoken_digits", ["a"], "student", "trained", {}, narrow.state_dict(), 0).save(tmp_path / "narrow.pt")
+    train_distill.begin_with(wide, tmp_path / "narrow.pt", ["a"])
+    audio = 0.1 * torch.randn(2, 8000)
+    for learnt, grown in zip(narrow.eval()(audio)[:2], wide.eval()(audio)[:2], strict=True):
+        torch.testing.assert_close(grown, learnt, atol=1e-4, rtol=1e-4)
 
 
 def test_a_student_that_will_not_do_is_told_before_its_teacher_is_trained(fails_here, tmp_path):
@@ -152,7 +163,7 @@ def test_a_student_that_will_not_do_is_told_before_its_teacher_is_trained(fails_
     weights = SpeechNet(11, channels=8).state_dict()
     Checkpoint("spoken_digits", ["a"], "student", "trained", {}, weights, 0).save(tmp_path / "narrow.pt")
     said = fails_here("--alpha", "0.7", "--start_from", tmp_path / "narrow.pt", "--width", "24")
-    assert "give one of the same --width" in said
+    assert "give one of the same words, no wider" in said
     assert not (tmp_path / "logs" / "out-teacher.jsonl").exists()
 
 

@@ -27,7 +27,7 @@ from dwindle.tasks.speech.corpora import HISS
 from dwindle.tasks.speech.crowd import crowd_of
 from dwindle.tasks.speech.datasets import HeardClips
 from dwindle.tasks.speech.front_ends import DEFAULT_FRONT_END
-from dwindle.tasks.speech.losses import spelling_loss
+from dwindle.tasks.speech.losses import TEACHER_TEMPERATURE, spelling_loss
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.tasks.speech.rejection import Heard, best_words, calibrated_threshold, mean_logits, rejected
 from dwindle.tasks.speech.sequences import StringMaker
@@ -202,9 +202,9 @@ class SpokenWords(PlainTask):
                 answers = teacher(batch["audio"])[0].float()
             known = MADE_UP_LOGIT * functional.one_hot(batch["target"], answers.shape[1]).to(answers.dtype)
             taught = torch.where(batch["made_up"].unsqueeze(1), known, answers)
-        return distill(logits.float(), taught, batch["target"]) + STRING_LOSS_WEIGHT * spelling_loss(
-            model, batch, blank=len(self.labels), parent=parent
-        )
+        guide = (teacher, distill.alpha, TEACHER_TEMPERATURE) if parent is None else (parent,)
+        spelled = spelling_loss(model, batch, len(self.labels), *guide)
+        return distill(logits.float(), taught, batch["target"]) + STRING_LOSS_WEIGHT * spelled
 
     def build(self, role: str, width: int | None = None) -> tuple[nn.Module, dict[str, Any]]:
         shape = dict(TEACHER if role == "teacher" else STUDENT)
