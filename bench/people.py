@@ -43,8 +43,8 @@ from dwindle.tasks.speech.corpora import VALIDATION, negatives, speech_commands
 
 DEFAULT_MODEL = Path(__file__).parents[1] / "artifacts" / "model_int8.onnx"
 TAKEN = {"3%": 0.03, "1%": 0.01}  # of the other words, at a threshold set for it
-# as infer.py hears files, infer.py --expect digits, and infer.py --stream, which does not know what follows
-LISTENER, EXPECTING, LIVE = "listener", "expecting digits", "live"
+# as infer.py hears files, infer.py --expect digits, and both with --stream, which does not know what follows
+LISTENER, EXPECTING, LIVE, EXPECTING_LIVE = "listener", "expecting digits", "live", "expecting digits, live"
 Texts = dict[Path, list[str]]  # what the listener heard in each recording
 _live: RealTimeInference  # of a worker
 
@@ -80,6 +80,7 @@ def judged(data_dir: Path, model: Path, workers: int) -> dict[str, Any]:
     said = [entry.path for kind in ("isolated", "strings") for entry in kinds[kind]]
     heard[EXPECTING] = heard_by_listener(said, model, workers, only_words=True)
     heard[LIVE] = heard_live([entry.path for entry in entries], model, workers)
+    heard[EXPECTING_LIVE] = heard_live(said, model, workers, only_words=True)
     amid_others = heard_by_listener([clip.path for clip in others], model, workers)
     report: dict[str, Any] = {"isolated": [], "strings": [], "reading": []}
     for kind, found in kinds.items():
@@ -119,15 +120,15 @@ def heard_by_listener(paths: Sequence[Path], model: Path, workers: int, only_wor
     return {Path(row["file"]): [digit["digit"] for digit in row["digits"]] for row in rows}
 
 
-def heard_live(paths: Sequence[Path], model: Path, workers: int) -> Texts:
+def heard_live(paths: Sequence[Path], model: Path, workers: int, only_words: bool = False) -> Texts:
     """The digits that a live listener hears in each recording."""
-    with ProcessPoolExecutor(workers, initializer=_begin_live, initargs=(model,)) as pool:
+    with ProcessPoolExecutor(workers, initializer=_begin_live, initargs=(model, only_words)) as pool:
         return dict(zip(paths, pool.map(_live_digits, paths, chunksize=8), strict=True))
 
 
-def _begin_live(model: Path) -> None:
+def _begin_live(model: Path, only_words: bool) -> None:
     global _live
-    recogniser = Recogniser(model)
+    recogniser = Recogniser(model, only_words=only_words)
     _live = RealTimeInference(recogniser, VoiceActivityDetector(KINDS[0], recogniser.sample_rate))
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from dwindle.infer.speech.hold_back import (
     CONFIRMING,
     CONFIRMING_AMID_SPEECH,
+    FAINT_DB,
     HOLD_S,
     WORTH_HOLDING_AMID_NOISE,
     HoldBack,
@@ -47,6 +48,18 @@ def test_words_of_which_none_is_likely_vouch_for_nothing_until_one_is():
     assert said(HoldBack(), (5.0, 0.36), (5.5, 0.45), (6.0, 0.49)) == ""
     assert said(HoldBack(), (5.0, 0.36), (5.5, 0.45), (6.0, CONFIRMING)) == "012"
     assert said(HoldBack(), (5.0, 0.36), (6.5, 0.45), (5.1 + HOLD_S, 0.9)) == "12"  # the first has waited too long
+
+
+@pytest.mark.parametrize(
+    ("db", "first", "later_s", "heard"),
+    [(-FAINT_DB - 1, 0.9, 1.0, "1"), (-FAINT_DB + 1, 0.9, 1.0, "12"), (-FAINT_DB - 1, 0.9, HOLD_S + 0.1, "12"),
+     (-FAINT_DB - 1, 0.5, 1.0, "2")],
+)  # fmt: skip
+def test_what_is_far_fainter_than_a_likely_word_before_it_is_noise(db, first, later_s, heard):
+    hold_back, faint = HoldBack(), word("2", 5.0 + later_s, 0.9)
+    faint.power = 10 ** (db / 10)
+    before = hold_back.passed(word("1", 5.0, first), ENOUGH)
+    assert text(before + hold_back.passed(faint, ENOUGH)).endswith(heard)
 
 
 @pytest.mark.parametrize(

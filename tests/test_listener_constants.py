@@ -258,6 +258,8 @@ def test_words_of_ours_must_outnumber_others_within_two_seconds(tmp_path):
         ([8.1], [2.1 * second], 0.03),
         ([8.1, 9.0], [1.9 * second], 0.03),
     ):
-        inference._hold_back._likely_s = likely_s
+        inference._hold_back.reset()
+        for found_s in likely_s:
+            inference._hold_back.passed(Candidate("1", found_s - 0.4, found_s, 0.9, found_s, 1.0), 0.7)
         inference._decoder._other_words_ago = others_ago
         assert inference._others_kept == others_kept

@@ -83,7 +83,7 @@ def test_a_threshold_that_keeps_other_words_out_keeps_words_out_as_well(report):
 
 def test_strings_are_read_by_the_listener_and_by_the_frames_alone(report):
     (row,) = report["strings"]
-    for way in ("listener", "expecting digits", "greedy", "greedy, no reject"):
+    for way in ("listener", "expecting digits", "expecting digits, live", "greedy", "greedy, no reject"):
         found = row[way]
         edits = [found[name] for name in ("substitutions", "deletions", "insertions", "words")]
         assert edits == [1, 1, 0, 10] and found["value"] == pytest.approx(0.2)

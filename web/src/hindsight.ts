@@ -1,5 +1,5 @@
 // Hearing a recording twice: hindsight.py. The second time it is known what follows, and not only what came before.
-import { isLikely } from "./hold_back";
+import { isFaint, isLikely } from "./hold_back";
 import { type Hit, Listener } from "./listener";
 import { type Recogniser, RULES, type Word } from "./rules";
 import type { Spotted } from "./spotter";
@@ -66,7 +66,7 @@ class Second extends Listener {
 
   /** In speech no neighbour makes a word certain: there are two of "to" and "for" as often as one. */
   protected override passed(word: Word, needed: number): Word[] {
-    if (word.power < this.loudestAround * 10 ** (-RULES.faintDb / 10)) return [];
+    if (isFaint(word, this.loudestAround)) return [];
     if (!this.isSpeech) return super.passed(word, needed);
     return word.confidence >= needed ? [word] : [];
   }

@@ -16,7 +16,7 @@ export const RULES = {
   certainAtOnce: 0.8, retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
   pooledBeforeS: 0.09,
   // hold_back.py
-  holdS: 2, confirming: 0.55, confirmingAmidSpeech: 0.8, worthHoldingAmidNoise: 0.5,
+  holdS: 2, confirming: 0.55, confirmingAmidSpeech: 0.8, faintDb: 25, worthHoldingAmidNoise: 0.5,
   // edges.py
   stepS: 0.01, rangeDb: 25, bridgedSteps: 8,
   marginMs: 20, loudShare: 0.25, faintShare: 0.15, longestFaintMs: 100, largestRangeDb: 45, bridgedMs: 150,
@@ -25,7 +25,7 @@ export const RULES = {
   // listener.py
   windowS: 0.768, hangoverS: 0.1, preRollS: 0.4, drawnOutS: 0.4, amidSpeechS: 1.5, amidWords: 2, othersKept: 0.03,
   // hindsight.py
-  aroundS: 4, fewestWords: 2, mostOthers: 1.5, othersKeptInString: 0.01, fewestOthers: 2, faintDb: 25,
+  aroundS: 4, fewestWords: 2, mostOthers: 1.5, othersKeptInString: 0.01, fewestOthers: 2,
 };
 
 /** What the listener needs of a network. */

@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 
 from dwindle.infer.speech.decoder import Hit
-from dwindle.infer.speech.hold_back import is_likely
+from dwindle.infer.speech.hold_back import is_faint, is_likely
 from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.vad import VoiceActivityDetector
@@ -21,7 +21,6 @@ FEWEST_WORDS = 2  # of ours that make a string; one alone would be its own compa
 MOST_OTHERS = 1.5  # to each word of ours: said with an accent, every other digit may be taken for another word
 OTHERS_KEPT_IN_STRING = 0.01  # of the probability of other words
 FEWEST_OTHERS = 2  # that are speech, where they are more
-FAINT_DB = 25.0  # below the loudest likely word around: no word, but noise before or after one
 
 
 class Hindsight:
@@ -106,11 +105,8 @@ class _Second(RealTimeInference):
         return self.recogniser.speech_threshold if self._is_speech else super()._needed()
 
     def _passed(self, word: Candidate, needed: float) -> list[Candidate]:
-        """What is far fainter than a word nearby is noise, and in speech no neighbour makes a word certain.
-
-        There are two of "to" and "for" as often as one.
-        """
-        if word.power < self._loudest_around * 10 ** (-FAINT_DB / 10):
+        """In speech no neighbour makes a word certain: there are two of "to" and "for" as often as one."""
+        if is_faint(word, self._loudest_around):
             return []
         if self._is_speech:
             return [word] if word.confidence >= needed else []
