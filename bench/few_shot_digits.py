@@ -25,6 +25,7 @@ from bench.short_training import answers, train_briefly
 from dwindle.checkpoint import command_line, load_checkpoint
 from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.errors import run
+from dwindle.export.measure import parameters
 from dwindle.files import write_json
 from dwindle.task import Task, first_output, open_task, options_of
 from dwindle.tasks.images.datasets import Digits, drawn_digits
@@ -58,8 +59,8 @@ def main() -> None:
                 flush=True,
             )
     nothing_learnt = accuracy_of(drawn, test)
-    report = {"command": command_line(), "judged_on": JUDGED, "steps": STEPS, "drawn_digits_alone": nothing_learnt}
-    write_json(arguments.json, {**report, "rows": rows})
+    report = {"command": command_line(), "parameters": parameters(drawn), "judged_on": JUDGED, "steps": STEPS}
+    write_json(arguments.json, {**report, "drawn_digits_alone": nothing_learnt, "rows": rows})
 
 
 def learnt(

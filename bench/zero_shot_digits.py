@@ -24,10 +24,12 @@ from bench.short_training import answers, train_briefly
 from dwindle.checkpoint import command_line
 from dwindle.cli import FlagParser, nonempty, pathname, positive_int
 from dwindle.errors import run
+from dwindle.export.measure import parameters
 from dwindle.files import write_json
 from dwindle.metrics import area_under_curve
 from dwindle.task import open_task, options_of
 from dwindle.tasks.images.datasets import Digits
+from dwindle.tasks.images.handwritten_digits import STUDENT
 from dwindle.tasks.images.network import DigitNet
 from dwindle.tasks.images.segments import SEGMENTS
 
@@ -45,12 +47,13 @@ def main() -> None:
     rows = []
     for held_out in list(combinations(range(10), 2))[: arguments.pairs]:
         network = described_by_segments(training, held_out)
+        size = parameters(network)
         rows.append({"held_out": list(held_out), **judged(network, validation, test, held_out)})
         print(rows[-1], flush=True)
     names = [name for name in rows[0] if name != "held_out"]
     means = {name: mean_and_interval([row[name] for row in rows]) for name in names}
-    report = {"command": command_line(), "judged_on": JUDGED, "steps": STEPS, "means": means, "rows": rows}
-    write_json(arguments.json, report)
+    report = {"command": command_line(), "parameters": size, "judged_on": JUDGED, "steps": STEPS, "means": means}
+    write_json(arguments.json, {**report, "rows": rows})
     print(
         "\n".join(
             f"{name:<20} {100 * row['mean']:.1f}% +- {100 * row['half_width']:.1f}" for name, row in means.items()
@@ -66,7 +69,7 @@ def described_by_segments(training: Digits, held_out: tuple[int, int]) -> nn.Mod
     def loss(logits: Tensor, _images: Tensor, targets: Tensor) -> Tensor:
         return functional.binary_cross_entropy_with_logits(logits, SEGMENTS[targets])
 
-    return train_briefly(DigitNet(SEGMENTS.shape[1]), seen, STEPS, loss)
+    return train_briefly(DigitNet(SEGMENTS.shape[1], **STUDENT), seen, STEPS, loss)
 
 
 def judged(network: nn.Module, validation: Digits, test: Digits, held_out: tuple[int, int]) -> dict[str, float]:

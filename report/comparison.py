@@ -110,7 +110,7 @@ def network_parts(runs: list[Run]) -> list[str]:
     return [
         table(heads, lines, left_columns=3),
         f"In float, before compression. Scores are on {sets}.\n"
-        "Runs with a name lie in `artifacts/width-*` and `artifacts/compared/*`. The letter is the command:",
+        "Runs with a name lie in `artifacts/compared/*`. The letter is the command:",
         commands.listed(),
         *families_missing(runs),
     ]
@@ -159,9 +159,10 @@ def technique_parts(runs: list[Run]) -> list[str]:
 
 
 def effect_cell(effect: Effect, commands: Commands) -> str:
-    size, speed = times(effect.times_smaller), times(effect.times_faster)
+    size = times(effect.times_smaller)
+    speed = "not timed" if effect.times_faster is None else f"{times(effect.times_faster)} as fast"
     maker = effect.run.trained_by(effect.row)
-    return f"{size} smaller, {speed} as fast, {effect.cost} [{commands.letter(maker)}]"
+    return f"{size} smaller, {speed}, {effect.cost} [{commands.letter(maker)}]"
 
 
 def _letter(number: int) -> str:

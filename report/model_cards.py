@@ -71,8 +71,9 @@ def few_shot(found: dict[str, Any], _: Row) -> str:
     lines = [[f"{count}", *(cells.get((count, way), "–") for way in ways)] for count in shots]
     draws = max(row["draws"] for row in found["rows"])
     return (
-        f"Few-shot: % right of {found['judged_on']:,} test images, mean of {draws} draws and its 95% interval "
-        f"(`{found['command']}`):\n\n{table(['examples a digit', *ways], lines, left_columns=1)}"
+        f"Few-shot, of a network of {found['parameters']:,} parameters: % right of {found['judged_on']:,} test images, "
+        f"mean of {draws} draws and its 95% interval (`{found['command']}`):\n\n"
+        f"{table(['examples a digit', *ways], lines, left_columns=1)}"
     )
 
 
@@ -80,9 +81,9 @@ def zero_shot(found: dict[str, Any], _: Row) -> str:
     """Digits known by their segments alone."""
     lines = [[name.replace("_", " "), mean_text(row)] for name, row in found["means"].items()]
     return (
-        "Zero-shot: two digits held out of training and known by their seven segments alone; % right, mean over the "
-        f"ways to hold out two and its 95% interval (`{found['command']}`):\n\n"
-        f"{table(['what', '%'], lines, left_columns=1)}"
+        f"Zero-shot, of a network of {found['parameters']:,} parameters: two digits held out of training and known by "
+        "their seven segments alone; % right, mean over the ways to hold out two and its 95% interval "
+        f"(`{found['command']}`):\n\n{table(['what', '%'], lines, left_columns=1)}"
     )
 
 

@@ -41,7 +41,9 @@ def facts(shipped: dict[str, Any]) -> str:
         f"`{shipped['file']}`: {shipped['parameters']:,} parameters, {shipped['nonzeros']:,} of them not zero, "
         f"{shipped['bytes']:,} bytes{time}.\n"
         f"Threshold: a digit less probable than {shipped['threshold']:.3f} in a clip of one word is taken for none, "
-        f"and than {RUNNING_THRESHOLD:g} in running speech.\nSHA-256 `{shipped['sha256']}`."
+        f"and than {RUNNING_THRESHOLD:g}\n"
+        "beside other digits in running speech, where one that stands alone must be surer.\n"
+        f"SHA-256 `{shipped['sha256']}`."
     )
 
 

@@ -182,7 +182,9 @@ def test_the_interactive_page_holds_every_row_and_needs_nothing_else(tmp_path, l
 
 def test_benches_beside_a_model_stand_on_its_card():
     rows = [{"shots": 1, "way": "scratch", "mean": 0.5, "half_width": 0.02, "draws": 10}]
-    text = few_shot({"rows": rows, "judged_on": 2_000, "command": "python -m bench.few_shot_digits"}, {})
+    text = few_shot(
+        {"rows": rows, "parameters": 9_000, "judged_on": 2_000, "command": "python -m bench.few_shot_digits"}, {}
+    )
     assert "| 1 | 50.0 ± 2.0 |" in text
     other = {"sha256": "of-it", "command": "python x.py", "rows": [{"look": "as it is", **accuracy(9, 10).as_row()}]}
     assert "| as it is | 90.0% (59.6–98.2) |" in foreign(other, {"sha256": "of-it"})

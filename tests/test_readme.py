@@ -15,7 +15,7 @@ PROGRAM = re.compile(r"```python\n(.*?)```", re.DOTALL)
 SAID = {  # by what a program begins with, where it is told from the others
     "import dwindle\n\nprint": "42",
     "import dwindle\n\nanswer": "42 4 at 0.3 s 2 at 0.6 s",
-    "import soundfile, soxr": "1 7 3",
+    "from dwindle.infer.speech.listener": "1 7 3",
     "import json, onnxruntime": "7",
     "import json, soundfile, torch": "7",
 }

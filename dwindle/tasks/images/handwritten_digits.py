@@ -154,7 +154,7 @@ class HandwrittenDigits(PlainTask):
         return {"real": {"image": images[spread]}, "random": {"image": share * first + (1 - share) * second}}
 
     def metadata(self, engine: Engine, corpora: Sequence[str]) -> dict[str, str]:
-        known = {name: data_set.licence for name, data_set in DATA_SETS.items()} | {"drawn_digits": "MIT"}
+        known = {name: data_set.licence for name, data_set in DATA_SETS.items()} | {"drawn_digits": "Apache-2.0"}
         corrupted = self.validation["corrupted_validation"]
         answers = in_batches(engine, {"image": corrupted.images}, READ_BATCH)
         temperature = fitted_temperature(answers["logits"].numpy(), corrupted.targets.numpy())
