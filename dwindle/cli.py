@@ -29,16 +29,16 @@ class FlagParser(argparse.ArgumentParser):
 
 
 def positive_int(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= LARGEST_WHOLE:
+    if not 0 < (value := _whole(text)) <= LARGEST_WHOLE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
+    return value
 
 
 def port_number(text: str) -> int:
     """Of TCP; 0 lets the system choose."""
-    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+    if not 0 <= (value := _whole(text)) <= HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {HIGHEST_PORT}")
-    return int(text)
+    return value
 
 
 def nonempty(text: str) -> str:
@@ -61,9 +61,9 @@ def channels(text: str) -> int:
 
 
 def whole_number(text: str) -> int:
-    if not text.isdecimal() or not int(text) <= LARGEST_WHOLE:
+    if not 0 <= (value := _whole(text)) <= LARGEST_WHOLE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return int(text)
+    return value
 
 
 def positive_float(text: str) -> float:
@@ -94,6 +94,14 @@ def partial_share(text: str) -> float:
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
     return value
+
+
+def _whole(text: str) -> int:
+    """What is no whole number becomes -1, which no flag takes."""
+    try:
+        return int(text) if text.isdecimal() else -1
+    except ValueError:  # more digits than Python converts
+        return -1
 
 
 def _number(text: str) -> float:
