@@ -134,9 +134,42 @@ def test_a_text_that_is_no_end_is_refused(server):
     assert "end" in row["error"]
 
 
-def test_a_message_that_is_too_long_ends_its_stream_and_no_other(server):
-    assert streamed(server.address, bytes(MOST_MESSAGE_BYTES + 2), MOST_MESSAGE_BYTES + 2) == []
+@pytest.mark.parametrize("extra", [1, 2_000_000])
+def test_a_message_that_is_too_long_ends_its_stream_and_no_other(server, extra):
+    (row,) = streamed(server.address, bytes(MOST_MESSAGE_BYTES + extra), MOST_MESSAGE_BYTES + extra)
+    assert row == {"error": "a message of more than 16 MiB: send the sound in several"}
     assert streamed(server.address, speech(2, 0).tobytes(), 1600)[-1]["end"]
+
+
+def test_a_recording_in_one_message_is_heard_and_does_not_keep_others_waiting(server):
+    """A regression: from 1 MiB on the stream ended without a word."""
+    ended: list[str] = []
+
+    async def stream(session: aiohttp.ClientSession, sound: bytes, name: str) -> list[dict]:
+        async with session.ws_connect(f"http://{server.address}/listen?rate={RATE}") as ws:
+            await ws.send_bytes(sound)
+            await ws.send_str("end")
+            rows = [message.json() async for message in ws]
+        ended.append(name)
+        return rows
+
+    async def run():
+        async with aiohttp.ClientSession() as session:
+            spoken = speech(3, 1).tobytes()
+            large = spoken + bytes(MOST_MESSAGE_BYTES - len(spoken))
+            both = await asyncio.gather(stream(session, large, "large"), stream(session, spoken, "short"))
+            return [row.get("digit") for row in both[0][:-1]], both[0][-1]["heard_s"], both[1][-1]
+
+    words, heard_s, last = asyncio.run(run())
+    assert (words, heard_s) == (words_of(speech(3, 1)), MOST_MESSAGE_BYTES / 2 / RATE)
+    assert last["end"]
+    assert ended == ["short", "large"]
+
+
+def test_half_a_sample_waits_for_the_next_message(server):
+    sound = speech(2, 5).tobytes()
+    for chunk in (1, 3):
+        assert streamed(server.address, sound[:30], chunk)[-1]["heard_s"] == round(15 / RATE, 3)
 
 
 def test_other_peoples_web_pages_are_refused(server):

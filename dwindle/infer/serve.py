@@ -5,6 +5,7 @@ what services add, as dwindle.infer.speech.service does: POST /hear, GET /listen
 """
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aiohttp import WSCloseCode, web
+from aiohttp.http import HttpProcessingError
 
 from dwindle.errors import UserError, describe_os_error
 
@@ -77,6 +79,10 @@ def _guard(most_requests: int):
             return refused(400, str(error))
         except web.HTTPRequestEntityTooLarge:
             return refused(413, f"more than {MOST_BODY_BYTES:,} bytes")
+        except web.RequestPayloadError:
+            return refused(400, "the body is not what its headers say (Content-Encoding, Transfer-Encoding)")
+        except ConnectionError:  # the client has left: nobody reads this, and it is no fault of the server
+            return refused(400, "the request ended early")
         except web.HTTPException as error:
             return refused(error.status, error.reason)
         finally:
@@ -112,11 +118,21 @@ def serve(services: Sequence[Service], host: str, port: int) -> int:
     return 0
 
 
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """What is wrong with a request is its sender's to read; aiohttp logs it with a traceback as well."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
+
+
 async def _until_told(app: web.Application, host: str, port: int) -> None:
     told, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_CONNECTION_S, shutdown_timeout=CLOSING_S)
+    log = logging.getLogger(__name__)
+    log.addFilter(_is_our_fault)
+    runner = web.AppRunner(
+        app, access_log=None, logger=log, keepalive_timeout=IDLE_CONNECTION_S, shutdown_timeout=CLOSING_S
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

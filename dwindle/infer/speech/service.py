@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from dwindle.errors import UserError
 from dwindle.infer.serve import SOCKETS, refused
@@ -33,7 +33,8 @@ ANSWER_S = 60.0  # in which it must have been heard, those before it included
 LONGEST_FILE_S = 600.0
 LONGEST_STREAM_S = 4 * 3600.0
 SILENT_S = 30.0  # without a message: nobody is there any more
-MOST_MESSAGE_BYTES = 1 << 20
+MOST_MESSAGE_BYTES = 16 << 20  # a recording in one message: 8 minutes at 16 kHz
+HANGING_UP_S = 5.0  # for a caller to read why its stream ends
 PIECE_S = 0.1  # of a stream is heard before others have their turn
 
 
@@ -56,6 +57,8 @@ class SpeechService:
     async def hear(self, request: web.Request) -> web.Response:
         """A file's answer, as infer.py --json writes it; 400 where the file is at fault."""
         name = request.query.get("name", "-")
+        if "\0" in name:  # which no file is called
+            return refused(400, "name: holds a null byte")
         try:
             async with asyncio.timeout(BODY_S):
                 body = await request.read()
@@ -82,7 +85,7 @@ class SpeechService:
             stream = _Stream(self._files.recogniser, self._settings, pcm_rate(request.query.get("rate", USUAL_RATE)))
         except argparse.ArgumentTypeError as error:
             raise UserError(f"rate: {error}") from error
-        socket = web.WebSocketResponse(max_msg_size=MOST_MESSAGE_BYTES)
+        socket = _Socket(request, max_msg_size=MOST_MESSAGE_BYTES + 1)  # aiohttp refuses this many
         await socket.prepare(request)
         request.app[SOCKETS].add(socket)
         try:
@@ -103,6 +106,8 @@ class SpeechService:
                 return await socket.send_json({"error": f"nothing came for {SILENT_S:g} s"})
             if message.type is WSMsgType.BINARY:
                 for piece in stream.pieces(message.data):
+                    if socket.closed:  # the server ends
+                        return None
                     for row in stream.process(piece):
                         await socket.send_str(json.dumps(row))
                     await asyncio.sleep(0)  # the others' turn
@@ -117,6 +122,26 @@ class SpeechService:
         return await socket.send_json({"error": f"longer than {LONGEST_STREAM_S / 3600:g} hours: begin another stream"})
 
 
+class _Socket(web.WebSocketResponse):
+    """Says so where a message is too long; aiohttp would end the stream without a word."""
+
+    def __init__(self, request: web.Request, max_msg_size: int):
+        super().__init__(max_msg_size=max_msg_size)
+        self._caller = request
+
+    async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
+        if code == WSCloseCode.MESSAGE_TOO_BIG and not self.closed:
+            error = f"a message of more than {MOST_MESSAGE_BYTES >> 20} MiB: send the sound in several"
+            with suppress(ConnectionError):
+                await self.send_json({"error": error})
+                await self.send_frame(code.to_bytes(2, "big"), WSMsgType.CLOSE)
+            with suppress(TimeoutError):  # who hangs up at once, while more comes, takes the answer back
+                async with asyncio.timeout(HANGING_UP_S):
+                    while self._caller.transport and not self._caller.transport.is_closing():
+                        await asyncio.sleep(PIECE_S)
+        return await super().close(code=code, message=message, drain=drain)
+
+
 class _Stream:
     """One caller's sound on its way to words."""
 
@@ -124,7 +149,7 @@ class _Stream:
         self._processor = AudioProcessor(rate, recogniser.sample_rate)
         self._inference = RealTimeInference(recogniser, VoiceActivityDetector(settings.vad, recogniser.sample_rate))
         self._rest = b""
-        self._piece_bytes = 2 * round(PIECE_S * rate)
+        self._piece_samples = round(PIECE_S * rate)
         self.words: list[str] = []
 
     @property
@@ -136,8 +161,8 @@ class _Stream:
         sound = self._rest + message
         whole = len(sound) // 2 * 2
         self._rest = sound[whole:]
-        parts = (sound[at : min(at + self._piece_bytes, whole)] for at in range(0, whole, self._piece_bytes))
-        return [np.frombuffer(part, "<i2") for part in parts]
+        samples = np.frombuffer(sound, "<i2", whole // 2)
+        return [samples[at : at + self._piece_samples] for at in range(0, len(samples), self._piece_samples)]
 
     def process(self, piece: np.ndarray) -> list[dict[str, Any]]:
         started = time.perf_counter()
