@@ -1,5 +1,7 @@
 """Image files: every format and mode becomes the same brightness, and what cannot be read gives one line."""
 
+import errno
+import os
 import struct
 import zlib
 from io import BytesIO
@@ -40,6 +42,35 @@ def test_sixteen_bits(tmp_path):
     deep = np.asarray(a_picture()).astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
     assert np.allclose(read_picture(tmp_path / "deep.png").brightness, np.asarray(a_picture()) / 255, atol=0.01)
+
+
+@pytest.mark.parametrize(("full", "clear"), [(65_535, 0), (65_535, 1), (65_535, 65_535), (1_020, 1)])
+def test_sixteen_bits_of_which_one_level_is_transparent(tmp_path, clear, full):
+    """A regression: all was cut off at 255 of 65,535, and white."""
+    deep = np.round(np.asarray(a_picture()).astype(float) * full / 255).astype(np.uint16)
+    deep[90:] = clear
+    Image.fromarray(deep).save(tmp_path / "deep.png", transparency=clear)
+    brightness = read_picture(tmp_path / "deep.png").brightness
+    assert np.allclose(brightness[:90], np.asarray(a_picture())[:90] / 255, atol=0.01)
+    assert (brightness[90:] == (clear == full)).all()  # white where all that is seen is ink
+
+
+@pytest.mark.parametrize(
+    "kind", [*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float16", "float64"]
+)
+def test_arrays_of_any_numbers(kind):
+    """A regression: 64-bit whole numbers raised what Pillow says."""
+    expected = np.minimum(np.asarray(a_picture()), 127)
+    brightness = picture_of(expected.astype(kind)).brightness
+    assert np.allclose(brightness / brightness.max(), expected / 127, atol=0.01)
+    if kind.startswith("float"):
+        assert np.allclose(picture_of((expected / 255).astype(kind)).brightness, expected / 255, atol=0.01)
+
+
+@pytest.mark.parametrize("values", [np.zeros((0, 5)), np.zeros(5), np.zeros((5, 5, 7)), np.full((5, 5), "a")])
+def test_arrays_that_are_no_picture(values):
+    with pytest.raises(UserError, match=r"is no picture: give brightness as \(rows, columns\)"):
+        picture_of(values)
 
 
 @pytest.mark.parametrize(("ink", "paper_is_light"), [(0, True), (255, False)])
@@ -149,3 +180,22 @@ def test_images_of_a_folder(tmp_path):
     for name in ("b.PNG", "a.jpeg", "inner/c.webp", ".hidden/d.png", ".e.png", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
     assert [path.name for path in image_files(tmp_path)] == ["a.jpeg", "b.PNG", "c.webp"]
+
+
+def test_a_folder_within_that_may_not_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    """A regression. The tests may run as root, who may read all: so the folder's refusal is put in its place."""
+    for name in ("inner", ".hidden"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a.png").write_bytes(b"x")
+    scandir, closed = os.scandir, ".hidden"
+
+    def refusing(path):
+        if os.path.basename(path) == closed:  # noqa: PTH119
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert [path.name for path in image_files(tmp_path)] == ["a.png"]
+    closed = "inner"
+    with pytest.raises(PermissionError):
+        list(image_files(tmp_path))

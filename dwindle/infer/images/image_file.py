@@ -4,6 +4,7 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,15 @@ DRAFT_SIDE = 1_600  # JPEG decodes at a half, a quarter … of its size, which i
 
 def image_files(folder: Path) -> Iterator[Path]:
     """The images in a folder and the folders in it, by name; hidden ones are left out."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
-            yield path
+    names: list[Path] = []
+    for parent, folders, files in os.walk(folder, onerror=_raised):  # rglob skips in silence what it may not read
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        names += [Path(parent, name) for name in files if not name.startswith(".")]
+    return iter(sorted(path for path in names if path.suffix.lower() in SUFFIXES and path.is_file()))
+
+
+def _raised(error: OSError) -> None:
+    raise error
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ def read_picture(path: str | os.PathLike) -> Picture:
 def picture_of(image: Image.Image | np.ndarray, full_width: int | None = None) -> Picture:
     """An image that is open, upright, at the size that ink is looked for; `full_width` is from before a draft."""
     if isinstance(image, np.ndarray):
-        image = Image.fromarray(image.astype(np.float32 if image.dtype.kind == "f" else image.dtype))
+        image = _of_array(image)
     _check_size(image)
     upright = np.ascontiguousarray(_turned(_brightness(image), image.getexif().get(ORIENTATION_TAG, 1)))
     scaled = at_working_size(Image.fromarray(upright))
@@ -92,12 +98,24 @@ def at_working_size(picture: Image.Image) -> Image.Image:
     return picture.resize(size, Image.Resampling.BOX if factor < 0.5 else Image.Resampling.BICUBIC)
 
 
+def _of_array(values: np.ndarray) -> Image.Image:
+    """Pillow knows no whole numbers of 64 bits, and no floats of another size than 32."""
+    if values.size and values.ndim > 1 and values.dtype.kind in "biuf":
+        with suppress(TypeError):  # of more channels than it knows
+            known = values.dtype in (np.uint8, np.uint16, np.bool_)
+            return Image.fromarray(values if known else values.astype(np.float32))
+    kind = f"{values.dtype}, of shape {values.shape},"
+    raise UserError(f"an array of {kind} is no picture: give brightness as (rows, columns)")
+
+
 def _brightness(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith(("I", "F")):  # 16 bits, which a conversion would cut off at 255, or floats
+        levels = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        visible = levels != image.info.get("transparency", np.nan)
+        levels = np.clip(levels / max(1.0, float(levels.max())), 0, 1)
+        return levels if visible.all() else _on_contrast(np.stack([levels, visible], axis=-1))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return _on_contrast(np.asarray(image.convert("RGBA").convert("LA"), np.float32) / 255)
-    if image.mode.startswith(("I", "F")):  # 16 bits, or floats
-        levels = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-        return np.clip(levels / max(1.0, float(levels.max())), 0, 1)
     return np.asarray(image.convert("L"), np.float32) / 255
 
 
