@@ -31,6 +31,10 @@ class Box:
     def height(self) -> int:
         return self.bottom - self.top
 
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        return self.left, self.top, self.right, self.bottom
+
     def joined(self, other: "Box") -> "Box":
         return Box(
             min(self.left, other.left),
@@ -102,11 +106,14 @@ def digit_regions(regions: list[Region], labels: np.ndarray) -> list[list[Region
     usual = usual_height(regions)
     regions = [region for region in regions if not _is_rule(region, usual)]
     whole = [region for region in regions if region.box.height >= PART_HEIGHT * usual]
+    sides = _sides(whole, len(regions))
     for part in (region for region in regions if region.box.height < PART_HEIGHT * usual):
-        nearest = min(whole, key=lambda one: _distance(one.box, part.box), default=None)
-        if nearest is not None and _is_part(part.box, nearest.box, usual):
-            whole[whole.index(nearest)] = nearest.joined(part)
+        nearest = int(np.argmin(_distance(part.box, sides[: len(whole)]))) if whole else 0
+        if whole and _is_part(part.box, whole[nearest].box, usual):
+            whole[nearest] = whole[nearest].joined(part)
+            sides[nearest] = whole[nearest].box.sides
         elif part.box.height >= LEAST_HEIGHT * usual:
+            sides[len(whole)] = part.box.sides
             whole.append(part)
     return _in_lines(_overlapping_joined(whole))
 
@@ -143,16 +150,30 @@ def _is_rule(region: Region, usual: float) -> bool:
     return region.box.width > 4 * region.box.height and region.box.width > 1.5 * usual
 
 
-def _distance(one: Box, other: Box) -> float:
+def _sides(regions: list[Region], most: int) -> np.ndarray:
+    """A row for each: left, top, right, bottom; with room for so many, which are compared with a box at once."""
+    rows = np.zeros((most, 4), np.int64)
+    for row, region in zip(rows, regions, strict=False):
+        row[:] = region.box.sides
+    return rows
+
+
+def _shared(box: Box, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far a box and each of the others overlap, across and down; below 0: how far they are apart."""
+    across = np.minimum(box.right, sides[:, 2]) - np.maximum(box.left, sides[:, 0])
+    down = np.minimum(box.bottom, sides[:, 3]) - np.maximum(box.top, sides[:, 1])
+    return across, down
+
+
+def _distance(box: Box, sides: np.ndarray) -> np.ndarray:
     """Between the nearest edges; 0 where they overlap."""
-    across = max(0, max(one.left, other.left) - min(one.right, other.right))
-    down = max(0, max(one.top, other.top) - min(one.bottom, other.bottom))
-    return float(np.hypot(across, down))
+    across, down = _shared(box, sides)
+    return np.hypot(np.minimum(across, 0), np.minimum(down, 0))
 
 
 def _is_part(part: Box, whole: Box, usual: float) -> bool:
     """A bar of a 5 or a 7, a stroke of a 4: near to the rest, and mostly above or below it or just beside."""
-    if _distance(part, whole) > BESIDE * usual:
+    if _distance(part, np.array([whole.sides]))[0] > BESIDE * usual:
         return False
     shared = min(part.right, whole.right) - max(part.left, whole.left)
     widest = WIDEST_WITH_BAR if part.width > part.height else WIDEST_WITH_STROKE
@@ -163,16 +184,19 @@ def _overlapping_joined(regions: list[Region]) -> list[Region]:
     """Strokes that stand above one another, on the same line, are of one digit."""
     regions = sorted(regions, key=lambda region: region.box.left)
     joined: list[Region] = []
+    sides = _sides([], len(regions))
     for region in regions:
-        for index, other in enumerate(joined):
-            across = min(region.box.right, other.box.right) - max(region.box.left, other.box.left)
-            down = min(region.box.bottom, other.box.bottom) - max(region.box.top, other.box.top)
-            narrower = min(region.box.width, other.box.width)
-            if across > OVERLAP * narrower and down > 0.3 * min(region.box.height, other.box.height):
-                joined[index] = other.joined(region)
-                break
+        others = sides[: len(joined)]
+        across, down = _shared(region.box, others)
+        narrower = np.minimum(region.box.width, others[:, 2] - others[:, 0])
+        lower = np.minimum(region.box.height, others[:, 3] - others[:, 1])
+        above = np.flatnonzero((across > OVERLAP * narrower) & (down > 0.3 * lower))
+        index = int(above[0]) if len(above) else len(joined)
+        if len(above):
+            joined[index] = joined[index].joined(region)
         else:
             joined.append(region)
+        sides[index] = joined[index].box.sides
     return joined
 
 
