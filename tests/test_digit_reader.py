@@ -1,6 +1,7 @@
 """The reader and its command, with a real network: digits in files of many kinds, in order, with boxes."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -54,6 +55,38 @@ def test_a_page_without_digits(reader):
         assert reader.read(brightness).digits == ()
 
 
+def page_of(count: int, columns: int = 20) -> Image.Image:
+    """So many digits, dark on light, in rows."""
+    ink = row_of_digits("7", np.random.default_rng(0))
+    one = np.asarray(Image.fromarray(np.round(255 * (1 - ink)).astype(np.uint8)).resize((40, 60)))
+    rows = -(-count // columns)
+    page = np.full((rows * 70, columns * 50), 255, np.uint8)
+    for number in range(count):
+        top, left = number // columns * 70 + 5, number % columns * 50 + 5
+        page[top : top + 60, left : left + 40] = one
+    return Image.fromarray(page)
+
+
+def test_more_digits_than_are_read_are_refused_and_not_taken_for_paper(reader):
+    """A regression: the paper between them was read, as one or two digits, and surely."""
+    assert len(reader.read(page_of(200)).digits) == 200
+    for count in (201, 400):
+        with pytest.raises(UserError, match="more than 200 digits, or marks like digits: cut the picture into parts"):
+            reader.read(page_of(count))
+
+
+def test_thousands_of_marks_take_no_longer_than_digits(reader):
+    """A regression: each was compared with each, which took half a minute."""
+    dots = np.ones((1_000, 1_000))
+    for top in range(3, 990, 16):
+        for left in range(4, 990, 16):
+            dots[top : top + 9, left : left + 6] = 0
+    started = time.process_time()
+    with pytest.raises(UserError, match="more than 200"):
+        reader.read(dots)
+    assert time.process_time() - started < 5
+
+
 def test_answers_are_the_same_again(reader):
     picture = written("4096", 205, 60, 0.35, np.random.default_rng(2))
     assert reader.read(picture).lines == reader.read(picture).lines
@@ -90,6 +123,15 @@ def test_command_for_people(model, tmp_path):
     (tmp_path / "empty").mkdir()
     done = infer("--model", model, tmp_path / "empty")
     assert done.returncode == 1 and "no images in this folder" in done.stderr
+
+
+def test_names_are_printed_on_one_line_and_without_escape_codes(model, tmp_path):
+    written("0317", 230, 40, 0.2, np.random.default_rng(0)).save(tmp_path / "new\nline\x1b[31m.png")
+    (tmp_path / "no\nimage.png").write_bytes(b"no image")
+    done = infer("--model", model, tmp_path)
+    assert done.stdout.startswith(f"{tmp_path}/new\\nline\\x1b[31m.png:  0317")
+    assert done.stderr.startswith(f"{tmp_path}/no\\nimage.png: not an image")
+    assert len(done.stdout.splitlines()) == len(done.stderr.splitlines()) == 1
 
 
 def test_samples_are_what_the_program_draws():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dwindle.errors import UsageError, UserError, describe_os_error
+from dwindle.errors import UsageError, UserError, describe_os_error, printable
 from dwindle.infer.images.image_file import image_files
 from dwindle.infer.images.reader import DigitReader
 
@@ -61,10 +61,11 @@ def print_row(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(row), flush=True)
     elif "error" in row:
-        print(f"{row['file']}: {row['error']}", file=sys.stderr, flush=True)
+        print(printable(f"{row['file']}: {row['error']}"), file=sys.stderr, flush=True)
     else:
         sure = " ".join(f"{digit['digit']} {digit['confidence']:.2f}" for digit in row["digits"])
-        print(f"{row['file']}:  {row['text'] or 'no digit'}   {sure}   {row['latency_ms']:.0f} ms", flush=True)
+        told = f"{row['text'] or 'no digit'}   {sure}   {row['latency_ms']:.0f} ms"
+        print(f"{printable(row['file'])}:  {told}", flush=True)
 
 
 def _error_row(name: str, error: Exception) -> dict[str, str]:

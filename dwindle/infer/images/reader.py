@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from dwindle.errors import UserError
 from dwindle.infer.images.image_file import Picture, picture_of, read_picture
 from dwindle.infer.images.ink import UNSURE_SKEW, Ink, find_ink, polarity
 from dwindle.infer.images.network import DigitNetwork
@@ -20,6 +21,10 @@ MARGIN = 0.06  # of a region's size: so far around it faint ink still belongs to
 LEAD = 0.1  # by which the less likely polarity must be surer
 SURE = 0.8  # on average: then the other polarity is not tried
 LEAST_CONFIDENCE = 0.35  # on average; less than that is no handwriting
+
+
+class TooManyDigitsError(UserError):
+    """More ink than is read: not to be taken for none."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,10 @@ class DigitReader:
         self.network = DigitNetwork(model, threads)
 
     def read(self, image: str | os.PathLike | Image.Image | np.ndarray) -> Reading:
-        """The digits of an image file, of a Pillow image, or of an array of brightness (0 to 1, or 0 to 255)."""
+        """The digits of an image file, of a Pillow image, or of an array of brightness (0 to 1, or 0 to 255).
+
+        What cannot be read raises UserError; a file that cannot be opened, OSError.
+        """
         started = time.perf_counter()
         lines = self._lines(read_picture(image) if isinstance(image, str | os.PathLike) else picture_of(image))
         return Reading(lines, 1_000 * (time.perf_counter() - started))
@@ -72,7 +80,10 @@ class DigitReader:
         likelier = self._read_ink(picture, dark_ink=leaning < 0)
         if _mean_confidence(likelier) >= (SURE if abs(leaning) < UNSURE_SKEW else LEAST_CONFIDENCE):
             return likelier
-        other = self._read_ink(picture, dark_ink=leaning >= 0)
+        try:
+            other = self._read_ink(picture, dark_ink=leaning >= 0)
+        except TooManyDigitsError:  # what is between the strokes, or noise
+            return likelier
         return other if _mean_confidence(other) > _mean_confidence(likelier) + LEAD else likelier
 
     def _read_ink(self, picture: Picture, dark_ink: bool) -> tuple[tuple[Digit, ...], ...]:
@@ -88,21 +99,25 @@ class DigitReader:
 
 
 def patches_of(brightness: np.ndarray, dark_ink: bool) -> list[list[tuple[np.ndarray, Box]]]:
-    """The ink of each digit and where it was cut from, line by line."""
+    """The ink of each digit and where it was cut from, line by line; raises TooManyDigitsError."""
     ink = find_ink(brightness, dark_ink)
     if ink is None:
         return []
     labels, count = label_pixels(ink.weak)
     lines = digit_regions(find_regions(labels, count, ink.strong), labels)
     if sum(map(len, lines)) > MOST_DIGITS:
-        return []
+        raise TooManyDigitsError(f"more than {MOST_DIGITS} digits, or marks like digits: cut the picture into parts")
     return [[cut_out(ink, labels, region) for region in line] for line in lines]
 
 
 def first_digit(brightness: np.ndarray) -> np.ndarray | None:
     """The network's input for the first digit of a picture, or None."""
     picture = picture_of(brightness)
-    for line in patches_of(picture.brightness, polarity(picture.brightness) < 0):
+    try:
+        lines = patches_of(picture.brightness, polarity(picture.brightness) < 0)
+    except TooManyDigitsError:
+        return None
+    for line in lines:
         for patch, _ in line:
             box = box_of_ink(patch)
             if box is not None:
