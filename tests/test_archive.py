@@ -222,7 +222,7 @@ def test_a_run_that_was_killed_goes_on_and_hears_no_file_twice(cluster, place, t
         added.unlink()
 
 
-def refusal(place: Path, archive: Path, output: Path) -> str:
+def refusal(place: Path, archive: Path, output: Path | str) -> str:
     settings = Settings(place / "tones.onnx", None, 1, "energy", isolated=False)
     with pytest.raises(UserError) as refused:
         hear_archive(settings, Job(str(archive), str(output), False, 2, None))
@@ -232,6 +232,11 @@ def refusal(place: Path, archive: Path, output: Path) -> str:
 def test_what_makes_no_sense_is_refused_before_a_cluster_is_asked_for(place, tmp_path):
     calls = place / "calls"
     assert refusal(place, calls, calls / "in").endswith("lies in the archive itself: choose another --output")
+    (tmp_path / "link").symlink_to(calls)
+    for other in (calls / "2026/../in", tmp_path / "link/in", os.path.relpath(calls / "in"), f"file://{calls}/in"):
+        assert "lies in the archive itself" in refusal(place, calls, other)  # regressions: it would hear its answers
+    assert "lies in the archive itself" in refusal(place, tmp_path / "link", calls / "in")
+    (tmp_path / "link").unlink()
     (tmp_path / "mine.txt").write_text("mine")
     assert refusal(place, calls, tmp_path).endswith("holds other files already: choose an empty --output")
     (tmp_path / "begun/_parts").mkdir(parents=True)

@@ -78,7 +78,7 @@ class Listener:
 def hear_archive(settings: Settings, job: Job) -> dict[str, int]:
     """Hear what is not heard yet; returns how many files were heard now, before, and in vain."""
     archive, output = Folder(job.archive), Output(job.output, job.as_parquet)
-    if f"{output.folder.identity}/".startswith(f"{archive.identity}/"):
+    if f"{output.folder.identity}/".startswith(f"{archive.identity.rstrip('/')}/"):
         raise UserError(f"{output.folder.shown}: lies in the archive itself: choose another --output")
     FileListener(settings)  # what is wrong with the model is said before anything is written
     files = archive.listed()

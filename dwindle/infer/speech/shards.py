@@ -5,13 +5,14 @@ A part is what one worker hears at a time and answers in one file. The same arch
 
 import hashlib
 import json
+import os
+import re
 import tarfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,15 +42,14 @@ class Folder:
     """A place that a URI names: a local folder or file, or one in a store that Arrow reaches (s3://, gs://, ...)."""
 
     def __init__(self, uri: str):
-        parts = urlsplit(uri)
-        self.is_local = "://" not in uri
+        self.shown = _shown(uri)  # what answers call it
         try:
-            self.files, self.path = fs.FileSystem.from_uri(str(Path(uri).absolute()) if self.is_local else uri)
+            self.files, self.path = fs.FileSystem.from_uri(uri if "://" in uri else str(Path(uri).absolute()))
         except (pa.ArrowException, ValueError, OSError, ImportError) as error:
-            raise UserError(f"{_shown(uri)}: cannot be opened: {first_line(error)}") from error
-        # what answers call it: without endpoint and keys, which a URI may carry
-        self.shown = _shown(uri) if parts.scheme else uri.rstrip("/") or "/"
-        self.identity = self.path if self.is_local else self.shown
+            said = first_line(error).replace(uri, self.shown)
+            raise UserError(f"{self.shown}: cannot be opened: {said}") from error
+        self.is_local = isinstance(self.files, fs.LocalFileSystem)
+        self.identity = os.path.realpath(self.path) if self.is_local else self.shown  # however it is spelt
 
     def of(self, name: str) -> str:
         """The path of a file in it."""
@@ -232,8 +232,12 @@ def _table(part: Part, entries: Sequence[Entry]) -> pa.Table:
 
 
 def _shown(uri: str) -> str:
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/") if parts.scheme else uri
+    """Without endpoint and keys, which a URI may carry; a local name may hold whatever it likes."""
+    scheme, is_uri, rest = uri.partition("://")
+    if not is_uri:
+        return uri.rstrip("/") or "/"
+    place, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}".rstrip("/")
 
 
 def first_line(error: BaseException) -> str:
