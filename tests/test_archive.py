@@ -24,7 +24,7 @@ from ray.cluster_utils import Cluster
 from tone_model import RATE, spoken, write_tone_model
 
 from dwindle.errors import UserError
-from dwindle.infer.speech.archive import Job, hear_archive
+from dwindle.infer.speech.archive import Job, Listener, hear_archive
 from dwindle.infer.speech.file_listener import Settings
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_log_monitor": False}
@@ -254,6 +254,16 @@ def test_what_makes_no_sense_is_refused_before_a_cluster_is_asked_for(place, tmp
     nothing = refusal(place, tmp_path / "nobody", tmp_path / "out")
     assert nothing.endswith("no sound files, tar shards or Parquet tables there")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_null_byte_in_a_name_of_a_table_costs_no_other_sound_its_answer(place, tmp_path):
+    """A regression: the cluster gave up."""
+    settings, job = Settings(place / "tones.onnx", None, 1, "energy", False), Job("a", str(tmp_path), False, 2, 1)
+    listener = Listener(settings, settings.model.read_bytes(), None, job)
+    part, names = json.dumps({"name": "0", "shard": "t"}), ["t/a.\0b", "t/b.wav"]
+    table = pa.table({"part": [part], "names": [names], "contents": [[sound("12")] * 2], "errors": [["", ""]]})
+    assert listener(table).to_pylist()[0]["files"] == 2
+    assert [row.get("text") for row in lines_of(tmp_path)] == [None, "12"]
 
 
 def infer_error(place: Path, *arguments: object, **environment: str) -> tuple[int, str]:

@@ -1,12 +1,14 @@
 """Places of an archive: how they are called, whether two are the same, and which are none."""
 
+import io
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from dwindle.errors import UserError
-from dwindle.infer.speech.shards import Folder
+from dwindle.infer.speech.shards import Folder, Reader, Work
 
 
 def test_a_local_name_is_called_as_it_is_spelt(tmp_path, monkeypatch):
@@ -40,3 +42,15 @@ def test_what_is_no_place_is_one_line_without_keys(uri):
         Folder(uri)
     assert "\n" not in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_names_that_are_not_utf_8(tmp_path):
+    """Regressions: one in a tar shard ended the whole run, one in the folder gave a traceback."""
+    with tarfile.open(tmp_path / "old.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+        for name in ("caf\udce9.wav", "good.wav"):
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    (part,) = Reader(str(tmp_path), 9).parts(Folder(str(tmp_path)), Work(("old.tar",), True, 1))
+    assert part["names"].to_pylist() == [["old.tar/caf\\udce9.wav", "old.tar/good.wav"]]
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")).touch()
+    with pytest.raises(UserError, match="holds a file whose name is not UTF-8: rename it"):
+        Folder(str(tmp_path)).listed()

@@ -72,6 +72,8 @@ class Listener:
     def _row(self, name: str, content: bytes, error: str) -> dict[str, Any]:
         if error or not content:
             return {"file": name, "error": error or "the file is empty"}
+        if "\0" in name:  # which a table may hold, and no file be called
+            return {"file": name, "error": "a null byte in its name"}
         return self._listener.hear_bytes(name, content)
 
 

@@ -57,12 +57,14 @@ class Folder:
 
     def listed(self) -> list[tuple[str, int]]:
         """Every file below it, by its path from here, with its size in bytes; in a fixed order."""
+        start = len(self.path.rstrip("/")) + 1
         try:
             found = self.files.get_file_info(fs.FileSelector(self.path, recursive=True, allow_not_found=True))
+            return sorted((info.path[start:], info.size) for info in found if info.type == fs.FileType.File)
         except (OSError, pa.ArrowException) as error:
             raise UserError(f"{self.shown}: cannot be listed: {first_line(error)}") from error
-        start = len(self.path.rstrip("/")) + 1
-        return sorted((info.path[start:], info.size) for info in found if info.type == fs.FileType.File)
+        except UnicodeDecodeError as error:
+            raise UserError(f"{self.shown}: holds a file whose name is not UTF-8: rename it") from error
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,8 @@ def _of_tar(folder: Folder, shard: str) -> Iterator[tuple[str, bytes]]:
         for member in tar:
             if member.isfile() and member.name.lower().endswith(SOUND_SUFFIXES):
                 file = tar.extractfile(member)
-                yield member.name, file.read() if file else b""
+                name = member.name.encode(errors="backslashreplace").decode()  # Arrow takes nothing but UTF-8
+                yield name, file.read() if file else b""
 
 
 def _of_table(folder: Folder, shard: str) -> Iterator[tuple[str, bytes]]:
