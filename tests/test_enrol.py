@@ -20,6 +20,7 @@ from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.spotter import SETTLED_RUNS, Spotter
 from dwindle.infer.speech.vad import VoiceActivityDetector
+from dwindle.infer.speech.word import WordEvent
 
 DOOR, LAMP = (1, 3, 5, 8), (0, 2, 4, 7)
 LIKE_DOOR = (1, 3, 5, 8, 9)
@@ -181,6 +182,17 @@ def test_a_word_that_the_sound_ends_in_is_heard(place):
     assert [event.digit for event in events] == ["door"]
 
 
+def test_a_word_in_the_hiss_laid_around_a_short_recording_is_none(place, monkeypatch):
+    """A regression: it ended before it began."""
+    enrolled(place, "door")
+    (place / "short.wav").write_bytes((place / "door" / "0.wav").read_bytes())
+    heard = listener(place)
+    early = WordEvent("door", 0.1, 0.3, 0.9, 0.5)
+    monkeypatch.setattr(heard._inference, "finish", lambda: [early])
+    monkeypatch.setattr(heard._inference, "process", lambda _: [])
+    assert heard.hear(place / "short.wav")["digits"] == []
+
+
 def test_a_spotter_finds_a_word_once_and_again_when_it_is_said_again():
     spotter, found = Spotter(), []
     heights = [0.2, 0.6, 0.9, 0.7, 0.6, 0.6, 0.6, 0.2, 0.2, 0.7, 0.2, 0.2, 0.2]
@@ -194,6 +206,8 @@ def test_what_cannot_be_enrolled_is_refused_in_one_line(place):
     (place / "hollow").mkdir()
     soundfile.write(place / "long.wav", spoken("1234567890"), RATE)
     soundfile.write(place / "silent.wav", silence(0.5), RATE)
+    recording(place / "click.wav", chord(*DOOR, duration_s=0.08))
+    soundfile.write(place / "whisper.wav", chord(*DOOR, amplitude=0.002), RATE)
     door, first = str(place / "door"), [str(place / "door" / f"{take}.wav") for take in range(2)]
     for word, inputs, unlike, said in (
         ("door", [str(place / "hollow")], None, "0 recordings of 'door', where 3 are needed"),
@@ -201,6 +215,8 @@ def test_what_cannot_be_enrolled_is_refused_in_one_line(place):
         ("door", [str(place / "none.wav"), *first], None, "none.wav"),
         ("door", [str(place / "long.wav"), *first], None, "record the word alone"),
         ("door", [str(place / "silent.wav"), *first], None, "holds no sound"),
+        ("door", [str(place / "click.wav"), *first], None, "too short for a word"),
+        ("door", [str(place / "whisper.wav"), *first], None, "too quiet"),
         ("door", [door], str(place / "hollow"), "no sound files"),
         ("3", [door], None, "knows this word already"),
         ("reject", [door], None, "knows this word already"),
@@ -263,7 +279,7 @@ def test_a_damaged_or_foreign_file_of_words_is_one_line(place):
     done = infer(*options(place), place / "sentence.wav")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     file.write_text(json.dumps(whole | {"model_sha256": "0" * 64}), encoding="utf-8")
-    with pytest.raises(UserError, match="enrolled with another model"):
+    with pytest.raises(UserError, match="delete it and enrol them again"):
         Recogniser(model)
     with pytest.raises(UserError, match="no such file of enrolled words"):
         read_words(place / "none.json", model, 10)

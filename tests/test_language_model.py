@@ -236,6 +236,11 @@ def test_infer_judges_any_file(model_path, tmp_path):
     (tmp_path / "odd.txt").write_bytes("ink on the wall\r\n日本".encode() + b"\xff\xfe")
     row = json.loads(infer(model_path, "--evaluate", str(tmp_path / "odd.txt"), "--json").stdout)
     assert (row["characters"], row["unknown"]) == (21, 5) and row["bits_per_character"] > 0
+    (tmp_path / "zeros.txt").write_bytes(b"ink\0\0")
+    assert (
+        "2 of them the model does not know: '\\x00'"
+        in infer(model_path, "--evaluate", str(tmp_path / "zeros.txt")).stdout
+    )
     (tmp_path / "empty.txt").write_bytes(b"")
     for name, message in (("empty.txt", "holds no text"), ("none.txt", "no such file")):
         done = infer(model_path, "--evaluate", str(tmp_path / name))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -79,6 +80,24 @@ def test_lines_of_standard_input_are_a_text_each(path, capsys, monkeypatch):
     assert [row.get("label") for row in found] == ["positive", "negative", None, "positive"]
     assert found[2]["source"] == "line 5"
     assert "not UTF-8" in found[2]["error"]
+
+
+def test_a_pipe_is_read_and_a_folder_is_not_its_name(path, capsys, tmp_path):
+    """Regressions: their names were classified, and so was the name of a file deep down in folders."""
+    deep = tmp_path.joinpath(*["folder" * 8] * 6)
+    deep.mkdir(parents=True)
+    (deep / "review").write_text("bad film")
+    reader, writer = os.pipe()
+    os.write(writer, b"a good film")
+    os.close(writer)
+    code, (piped, folder, long) = rows(path, capsys, f"/dev/fd/{reader}", str(tmp_path), str(deep / "review"))
+    os.close(reader)
+    assert code == 1
+    assert (piped["label"], folder["error"], long["label"]) == ("positive", "a folder: name its files", "negative")
+
+
+def test_line_breaks_and_escape_codes_of_a_text_do_not_reach_the_terminal():
+    assert read.shortened("good\x1b[31m\nfilm") == "good\\x1b[31m film"
 
 
 def test_a_file_is_one_text(path, capsys, tmp_path):

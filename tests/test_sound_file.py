@@ -127,6 +127,19 @@ def test_no_file_a_folder_and_no_samples(tmp_path):
     assert "holds no samples" in complaint_of(tmp_path / "zero.wav")
 
 
+def test_a_wrong_size_of_what_follows_the_data_loses_nothing(tmp_path, wav):
+    sound = wav.read_bytes()
+    (tmp_path / "remark.wav").write_bytes(sound + b"LIST" + (65_535).to_bytes(4, "little") + b"abcd")
+    assert np.array_equal(read_audio(tmp_path / "remark.wav"), read_audio(wav))
+
+
+def test_a_recording_whose_header_was_never_finished_is_told_from_an_empty_one(tmp_path, wav):
+    sound = bytearray(wav.read_bytes())
+    sound[40:44] = bytes(4)  # the size of the data
+    (tmp_path / "stopped.wav").write_bytes(sound)
+    assert "try infer.py - < FILE" in complaint_of(tmp_path / "stopped.wav")
+
+
 @pytest.mark.parametrize("kept", [0.5, 0.9, 0.999])
 @pytest.mark.parametrize(
     ("container", "kind"), [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("FLAC", "PCM_16"), ("AIFF", "PCM_24")]

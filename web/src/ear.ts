@@ -88,7 +88,8 @@ export class Ear {
     let sound = recording;
     const beforeS = stream.heardS < SHORT_S ? HISS_AROUND_S : 0;
     if (beforeS) sound = amidOwnHiss(sound, sound.length + 2 * Math.round(HISS_AROUND_S * ownRate), ownRate);
-    const { words, heardVoice } = await heardTwice(this.recogniser, sound);
+    const { words: all, heardVoice } = await heardTwice(this.recogniser, sound);
+    const words = all.filter((word) => word.endS > beforeS && word.startS < beforeS + stream.heardS);
     for (const word of words) {
       word.startS = Math.max(0, word.startS - beforeS);
       word.endS = Math.min(word.endS - beforeS, stream.heardS);

@@ -10,7 +10,7 @@ import numpy as np
 
 from dwindle.errors import UserError
 from dwindle.infer.speech import REJECT, STREAM_WINDOW_S
-from dwindle.infer.speech.edges import speech_edges
+from dwindle.infer.speech.edges import MARGIN_MS, speech_edges
 from dwindle.infer.speech.enrolled import EnrolledWord, EnrolledWords, words_beside, write_words
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.sound_file import read_audio, sound_files
@@ -21,6 +21,8 @@ LEAST_AMONG_ITS_OWN = 0.5  # of a recording to the others of its word: several p
 UNLIKE_MARGIN = 0.05  # above the sound most like the word among those that it must not be taken for
 UNLIKE_HOP_S = 0.096  # between the windows in which those are heard
 LONGEST_WORD_S = 5.0  # a recording of one word, with the silence around it
+SHORTEST_WORD_S = 0.12  # "up" and "it" last longer
+QUIETEST_WORD_DB = -50.0  # the listener takes nothing below -60 for speech, and words fade
 LONGEST_NAME = 40
 
 
@@ -129,6 +131,10 @@ def _word_clip(path: Path, sample_rate: int) -> np.ndarray:
     begin, end = speech_edges(clip, sample_rate)
     if end == begin or not clip[begin:end].any():
         raise UserError(f"{path}: holds no sound: record it again")
+    if 10 * np.log10(np.mean(clip[begin:end] ** 2)) < QUIETEST_WORD_DB:
+        raise UserError(f"{path}: too quiet: record it from nearer")
+    if (end - begin) / sample_rate - 2 * MARGIN_MS / 1000 < SHORTEST_WORD_S:
+        raise UserError(f"{path}: too short for a word: record the whole of it")
     return clip
 
 

@@ -112,7 +112,10 @@ def read_words(path: Path, model: Path, channels: int) -> EnrolledWords:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(damaged) from error
     if said["words"] and not words:
-        raise UserError(f"{path}: its words were enrolled with another model than {model}: enrol them again")
+        raise UserError(
+            f"{path}: its words were enrolled with another model than {model}: delete it and enrol them again, or "
+            "keep new ones elsewhere (--words FILE)"
+        )
     return EnrolledWords(words)
 
 

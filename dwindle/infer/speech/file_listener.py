@@ -58,9 +58,9 @@ class FileListener:
         if not settings.isolated:
             self._inference = Hindsight(self.recogniser, settings.vad)
 
-    def hear(self, path: str) -> dict[str, Any]:
+    def hear(self, path: str | os.PathLike) -> dict[str, Any]:
         """The answer as a row of JSON; what is wrong with a file is its answer too."""
-        started = time.perf_counter()
+        started, path = time.perf_counter(), os.fspath(path)
         try:
             digits = self._all_words(path, self._inference) if self._inference else self._one_word(path)
         except (UserError, OSError) as error:
@@ -100,7 +100,9 @@ class FileListener:
             recording = np.concatenate(short)
             return self._lone_word(recording[around : len(recording) - around], LONGEST_WORD_S)
         events.sort(key=lambda event: event.start_s)  # an enrolled word is certain before a digit's end is
-        return [event.within(before_s, processor.seconds_heard).as_json() for event in events]
+        heard_s = processor.seconds_heard
+        inside = [event for event in events if event.end_s > before_s and event.start_s < before_s + heard_s]
+        return [event.within(before_s, heard_s).as_json() for event in inside]
 
     def _one_word(self, path: str) -> list[dict[str, Any]]:
         rate, heard, blocks = self.recogniser.sample_rate, 0, []

@@ -11,10 +11,13 @@ import numpy as np
 import soundfile
 
 from dwindle.errors import UserError
-from dwindle.infer.speech import SAMPLE_RATE
+from dwindle.infer.speech import SAMPLE_RATE, mpeg
 from dwindle.infer.speech.processor import Downmix, Resampler
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
+LONGEST_HEADER_BYTES = 4096  # of a sound file; a longer one that holds no samples holds something else
+MPEG_DELAY_FRAMES = 2 * 1152  # that a decoder may take away at either end
+_UNSTATED = "{}: does not say how long it is: encode it again, from a file and not from a pipe"
 PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown", as programs that write to pipes mean
 LOUDEST = 100.0  # of full scale: 40 dB above it lies no recording, but one whose floats are scaled like integers
 UNSTATED_FRAMES = 2**62  # likewise; libsndfile cannot decode such a FLAC file
@@ -41,7 +44,7 @@ def stream_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE, block_
     """The file in blocks of about `block_s` seconds, in bounded memory however long it is."""
     with _opened(path) as sound:
         resampler = Resampler(sound.samplerate, sample_rate)
-        frames_expected, frames_read = sound.frames, 0
+        frames_expected, frames_read = _frames_promised(path, sound), 0
         for mono in _mono_blocks(path, sound, max(1, round(block_s * sound.samplerate))):
             frames_read += len(mono)
             yield np.clip(resampler.process(mono), -1.0, 1.0)
@@ -77,22 +80,33 @@ def _opened(path: str | os.PathLike) -> Iterator[soundfile.SoundFile]:
                 f"{path}: sample rate {sound.samplerate} Hz is outside {LOWEST_RATE} to {HIGHEST_RATE} Hz: resample it"
             )
         if sound.frames == 0:
-            raise AudioError(f"{path}: holds no samples")
+            unfinished = path.stat().st_size > LONGEST_HEADER_BYTES
+            cure = ", says its header, which a recorder that was stopped leaves so: try infer.py - < FILE"
+            raise AudioError(f"{path}: holds no samples{cure if unfinished else ''}")
         if sound.frames >= UNSTATED_FRAMES:
-            raise AudioError(f"{path}: does not say how long it is: encode it again, from a file and not from a pipe")
+            raise AudioError(_UNSTATED.format(path))
         if _promises_more(sound.extra_info):
             raise AudioError(f"{path}: truncated: the header promises more samples than the file holds")
         yield sound
 
 
-# of the data; the size of the whole container is often a little wrong where every sample is there
-_TOO_SHORT = re.compile(r"^(?!RIFF|FORM).*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+# of the data: the sizes of the whole container and of remarks after it are often wrong where every sample is there
+_TOO_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 
 
 def _promises_more(remarks: str) -> bool:
     """Whether libsndfile found less than the header says; programs that write into a pipe say "a lot", and mean it."""
     sizes = [tuple(map(int, found)) for found in _TOO_SHORT.findall(remarks)]
     return any(held < promised < PIPED_BYTES for promised, held in sizes)
+
+
+def _frames_promised(path: str | os.PathLike, sound: soundfile.SoundFile) -> int:
+    """How many there must be; an MP3 that does not say so promises none, and what libsndfile guesses is read of it."""
+    if sound.format != "MP3" or mpeg.says_its_length(path):
+        return sound.frames
+    if mpeg.samples_in(path) > sound.frames + MPEG_DELAY_FRAMES:
+        raise AudioError(_UNSTATED.format(path))
+    return 0
 
 
 def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_frames: int) -> Iterator[np.ndarray]:

@@ -69,7 +69,7 @@ class TextGenerator:
             raise UsageError("an empty text has no bits per character")
         tokens = self.vocabulary.encode(text)
         nats = nats_of(self._memory(), tokens[None], self.window)
-        unknown = Counter(np.array(list(text))[tokens == self.vocabulary.unknown].tolist())
+        unknown = Counter(one for one, token in zip(text, tokens, strict=True) if token == self.vocabulary.unknown)
         return Foreseen(float(nats.mean()) / float(np.log(2)), len(text), dict(unknown.most_common()))
 
     def unknown(self, text: str) -> list[str]:

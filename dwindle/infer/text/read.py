@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from dwindle.errors import UsageError, UserError, describe_os_error
+from dwindle.errors import UsageError, UserError, describe_os_error, printable
 from dwindle.infer.text.sentiment_model import SentimentModel
 
 LONGEST_FILE = 4 << 20  # bytes that are looked at; more than the longest text that is read
-LONGEST_NAME = 255  # of a file: a text of more characters is no name
+LONGEST_NAME = 4096  # of a file with its folders: a text of more characters is no name
 SHOWN = 72  # characters of a text in an answer for people
 
 
@@ -74,14 +74,14 @@ def lines(stream: BinaryIO | None = None) -> Iterator[Given]:
 def from_argument(argument: str) -> Given:
     """A file's content where there is a file of that name; else the argument itself is the text."""
     try:
-        is_file = len(argument) <= LONGEST_NAME and os.path.isfile(argument)  # noqa: PTH113 - Path's own may raise
-        if not is_file:
-            looks_named = len(argument.split()) == 1 and Path(argument).suffix in (".txt", ".md")
-            if looks_named:
-                return Given(argument, UserError("no such file"))
-            return Given(shortened(argument), argument)
-        with open(argument, "rb") as file:
-            return Given(argument, file.read(LONGEST_FILE))
+        if len(argument) <= LONGEST_NAME and os.path.exists(argument):  # noqa: PTH110 - Path's own may raise
+            if os.path.isdir(argument):  # noqa: PTH112 - likewise
+                return Given(argument, UserError("a folder: name its files"))
+            with open(argument, "rb") as file:  # or a pipe
+                return Given(argument, file.read(LONGEST_FILE))
+        if len(argument.split()) == 1 and Path(argument).suffix in (".txt", ".md"):
+            return Given(argument, UserError("no such file"))
+        return Given(shortened(argument) or "an empty text", argument)
     except ValueError:  # a zero byte
         return Given(shortened(argument), argument)
     except OSError as error:
@@ -126,7 +126,7 @@ def show(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(row, ensure_ascii=True), flush=True)
     elif "error" in row:
-        print(f"{row['source']}: {row['error']}", file=sys.stderr, flush=True)
+        print(f"{printable(row['source'])}: {row['error']}", file=sys.stderr, flush=True)
     else:
         doubt = " (unsure)" if row["unsure"] else ""
         print(f"{row['label']:<8}  {row['confidence']:.2f}{doubt}  {shortened(row['text'])}", flush=True)
@@ -134,5 +134,5 @@ def show(row: dict[str, Any], as_json: bool) -> None:
 
 def shortened(text: str) -> str:
     """A text in one line that fits a screen."""
-    line = " ".join(text[: 4 * SHOWN].split())
+    line = printable(" ".join(text[: 4 * SHOWN].split()))
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
