@@ -13,6 +13,7 @@ export class LanguageModel {
   private state: Record<string, { data: Float32Array; shape: number[] }> = {};
   private readonly lookedBack: number; // characters that the embedding looks back at
   private before: number[] = [];
+  private unread: number[] = [];
   private position = 0;
   private following: Float32Array = new Float32Array(0); // logits of the next character
 
@@ -22,8 +23,8 @@ export class LanguageModel {
     this.numberOf = new Map(this.labels.slice(0, -1).map((label, number) => [label, number]));
   }
 
-  /** Forget all, and read this. */
-  async begin(text: string): Promise<void> {
+  /** Forget all, and take this text, which readOn() reads; how much of it is unread. */
+  begin(text: string): number {
     const tokens = Array.from(BEGINNING.repeat(this.lookedBack + 1) + text, (sign) => this.numberOf.get(sign) ?? this.labels.length - 1);
     this.state = Object.fromEntries(this.model.shapes().filter(([name]) => !["tokens", "before", "start"].includes(name)).map(([name, shape]) => {
       const sizes = shape.map((size) => (typeof size === "number" ? size : 1)); // one text
@@ -31,7 +32,14 @@ export class LanguageModel {
     }));
     this.position = 0;
     this.before = tokens.slice(0, this.lookedBack);
-    for (let at = this.lookedBack; at < tokens.length; at += MOST_AT_ONCE) await this.read(tokens.slice(at, at + MOST_AT_ONCE));
+    this.unread = tokens.slice(this.lookedBack);
+    return this.unread.length;
+  }
+
+  /** One piece, so that a long text can be left between two; how much is unread then. */
+  async readOn(): Promise<number> {
+    await this.read(this.unread.splice(0, MOST_AT_ONCE));
+    return this.unread.length;
   }
 
   /** The next character, drawn by its probability; a low temperature keeps to the likeliest. */

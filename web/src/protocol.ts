@@ -69,7 +69,8 @@ export interface Questions {
   enrol: [{ words: EnrolledWords }, void]; // all that are to be heard from now on
   look: [{ images: Float32Array }, SeenDigit[]];
   feel: [{ text: string }, Feeling | null];
-  begin: [{ text: string }, void];
+  begin: [{ text: string }, number]; // characters that are unread
+  read: [Record<string, never>, number]; // likewise, after one more piece
   next: [{ temperature: number }, string];
 }
 

@@ -62,7 +62,10 @@ const answers: Answers = {
   },
   look: ({ images }) => opened(eye).see(images),
   feel: ({ text }) => opened(reader).feeling(text),
-  begin: ({ text }) => opened(writer).begin(text),
+  async begin({ text }) {
+    return opened(writer).begin(text);
+  },
+  read: () => opened(writer).readOn(),
   next: ({ temperature }) => opened(writer).next(temperature),
 };
 

@@ -62,34 +62,49 @@ export class Feel {
 /** A text that goes on for as long as it is let. */
 export class GoOn {
   private readonly button = element<HTMLButtonElement>("go-on");
-  private isWriting = false;
+  private now: AbortController | null = null; // of the text that is being written
+  private turn: Promise<void> = Promise.resolve(); // the model has one state: a text waits until the one before has left it
 
   constructor(private readonly brain: Brain) {
     this.button.disabled = false;
-    this.button.addEventListener("click", () => {
-      if (this.isWriting) this.isWriting = false;
-      else this.write().catch((error: Error) => problem(error.message));
-    });
+    this.button.addEventListener("click", () => (this.now ? this.stop() : this.start()));
   }
 
-  private async write(): Promise<void> {
-    const prompt = element<HTMLTextAreaElement>("prompt").value, written = element("written");
-    const temperature = element<HTMLInputElement>("temperature").valueAsNumber, started = performance.now();
-    this.show(true);
-    written.replaceChildren(made("b", {}, prompt));
-    try {
-      await this.brain.ask("begin", { text: prompt });
-      let count = 0;
-      for (; count < MOST_CHARACTERS && this.isWriting; count++) written.append(await this.brain.ask("next", { temperature }));
-      element("speed").textContent = `${Math.round((1000 * count) / (performance.now() - started))} characters a second`;
-    } finally {
-      this.show(false);
+  private start(): void {
+    const now = new AbortController(), prompt = element<HTMLTextAreaElement>("prompt").value;
+    this.show(now);
+    element("written").replaceChildren(made("b", {}, prompt));
+    this.turn = this.turn
+      .then(() => this.write(prompt, now.signal))
+      .catch((error: Error) => problem(error.message))
+      .finally(() => {
+        if (this.now === now) this.show(null);
+      });
+  }
+
+  private stop(): void {
+    this.now?.abort();
+    this.show(null);
+  }
+
+  private async write(prompt: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return; // while it waited
+    const temperature = element<HTMLInputElement>("temperature").valueAsNumber, started = performance.now(), speed = element("speed");
+    speed.textContent = "";
+    let unread = await this.brain.ask("begin", { text: prompt });
+    while (unread && !signal.aborted) unread = await this.brain.ask("read", {});
+    let count = 0;
+    for (; count < MOST_CHARACTERS && !signal.aborted; count++) {
+      const next = await this.brain.ask("next", { temperature });
+      if (signal.aborted) break; // what was on its way: another text may stand there by now
+      element("written").append(next);
     }
+    if (count) speed.textContent = `${Math.round((1000 * count) / (performance.now() - started))} characters a second`;
   }
 
-  private show(isWriting: boolean): void {
-    this.isWriting = isWriting;
-    this.button.textContent = isWriting ? "Stop" : "Go on writing";
-    this.button.setAttribute("aria-pressed", String(isWriting));
+  private show(now: AbortController | null): void {
+    this.now = now;
+    this.button.textContent = now ? "Stop" : "Go on writing";
+    this.button.setAttribute("aria-pressed", String(now !== null));
   }
 }
