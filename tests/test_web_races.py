@@ -1,12 +1,13 @@
-"""The page when much is asked of it at once: quick clicks."""
+"""The page when much is asked of it at once: quick clicks and several files."""
 
 import pytest
 from script_process import ROOT
-from web_browser import opened
+from web_browser import all_dropped, digits_shown, opened
 
 SETTLES_MS = 1_000  # what a second answer, which must not come, would need
 LONGEST_PROMPT = ("To be or not to be, that is the question.\n" * 50)[:2_000]
 MOST_WRITTEN = 600  # characters, as web/src/write.ts has it
+LETTER = b"dear all"  # no sound
 STOP_AT_PIECE = 3
 STOPPED_EARLY = """() => {
     const post = Worker.prototype.postMessage, button = document.getElementById("go-on");
@@ -19,6 +20,10 @@ STOPPED_EARLY = """() => {
     };
     button.click();
 }"""
+
+
+def sample(name: str) -> bytes:
+    return (ROOT / "samples" / f"{name}.wav").read_bytes()
 
 
 def ships(task: str) -> bool:
@@ -75,3 +80,53 @@ def test_a_text_that_is_still_being_read_can_be_stopped(page):
     page.fill("#prompt", "KING:")
     page.locator("#go-on").click()  # and what was read of the other does not stay
     page.wait_for_selector("#written:text-matches('^KING:.{20}', 's')")
+
+
+def test_the_words_shown_are_those_of_the_recording_that_is_named(page):
+    names = [path.stem for path in sorted((ROOT / "samples").glob("*.wav"))]
+    places = {name: f"#samples button:nth-of-type({number})" for number, name in enumerate(names, 1)}
+    for one, other, said in (("one", "seven", "7"), ("four_two", "three", "3"), ("nine", "one_seven_three", "173")):
+        clicked(page, places[one], places[other])
+        page.wait_for_selector(f"#state:text-is('{other}.wav: {said}')")
+        page.wait_for_timeout(SETTLES_MS)
+        assert page.text_content("#state") == f"{other}.wav: {said}"
+        assert digits_shown(page) == list(said)
+    assert page.locator("#listen").is_enabled()
+
+
+def test_each_of_several_files_is_answered(page):
+    names = ("one", "four_two", "two")
+    all_dropped(page, "#drop", {f"{name}.wav": sample(name) for name in names})
+    page.wait_for_selector("#answers li:nth-child(3)")
+    answers = page.locator("#answers li").all_inner_texts()
+    assert answers == ["one.wav: 1", "four_two.wav: 42", "two.wav: 2"]
+    assert page.text_content("#state") == answers[-1]
+    assert digits_shown(page) == ["2"]
+    page.get_by_role("button", name="seven", exact=True).click()
+    page.wait_for_selector("#state:has-text('seven.wav: 7')")
+    assert page.locator("#answers").is_hidden()
+
+
+def test_a_file_that_is_no_sound_keeps_no_other_from_being_heard(page):
+    files = {"one.wav": sample("one"), "letter.wav": LETTER, "mine.json": b"[", "two.wav": sample("two")}
+    all_dropped(page, "#drop", files | {"end.wav": LETTER})
+    page.wait_for_selector("#answers li:nth-child(5)")
+    one, letter, mine, two, end = page.locator("#answers li").all_inner_texts()
+    assert [one, two] == ["one.wav: 1", "two.wav: 2"]
+    assert letter.startswith("letter.wav is no sound file")
+    assert mine.startswith("mine.json is not a file of enrolled words")
+    assert page.locator("#answers .bad").count() == 3
+    page.wait_for_selector("#problem:has-text('letter.wav')")
+    assert page.inner_text("#problem").split("\n") == [letter, mine, end]
+    assert page.text_content("#state") == two
+    assert digits_shown(page) == ["2"]
+
+
+def test_a_recording_that_is_no_sound_keeps_no_other_from_being_enrolled(page):
+    said = {"first.wav": sample("hello"), "letter.wav": LETTER, "last.wav": sample("hello"), "end.wav": LETTER}
+    files = [{"name": name, "mimeType": "audio/wav", "buffer": content} for name, content in said.items()]
+    page.set_input_files("#record-files", files)
+    page.wait_for_selector("#own-problem:has-text('end.wav is no sound file')")
+    takes = page.locator("#takes span").all_inner_texts()
+    assert [take.split(":")[0] for take in takes] == ["first.wav", "last.wav"]
+    assert "letter.wav is no sound file" in page.inner_text("#own-problem").split("\n")[0]

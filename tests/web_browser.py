@@ -57,13 +57,20 @@ def digits_shown(page) -> list[str]:
 
 def dropped(page, place: str, name: str, content: bytes) -> None:
     """Drop a file of this name onto an element of the page."""
+    all_dropped(page, place, {name: content})
+
+
+def all_dropped(page, place: str, files: dict[str, bytes]) -> None:
+    """Likewise several files at once."""
     transfer = page.evaluate_handle(
-        """([content, name]) => {
-            const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0)), transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], name));
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [name, content] of files) {
+                transfer.items.add(new File([Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0))], name));
+            }
             return transfer;
         }""",
-        [base64.b64encode(content).decode(), name],
+        [[name, base64.b64encode(content).decode()] for name, content in files.items()],
     )
     page.dispatch_event(place, "drop", {"dataTransfer": transfer})
 

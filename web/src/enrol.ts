@@ -3,7 +3,7 @@ import type { Brain } from "./brain";
 import { enrolled, faultOfName, likenesses, unlike } from "./enrolment";
 import type { Hearing } from "./hearing";
 import type { OwnWords } from "./own_words";
-import { element, made, percent, problem, UNMUTE } from "./page";
+import { element, faultOf, made, percent, problem, UNMUTE } from "./page";
 import type { SoundState, Take } from "./protocol";
 import { decoded } from "./sound_file";
 
@@ -61,10 +61,16 @@ export class Enrol {
 
   private async hearFiles(files: File[]): Promise<void> {
     await this.hearing.stop();
+    const faults: string[] = [];
     for (const file of files) {
-      const { samples, rate } = await decoded(await file.arrayBuffer(), file.name);
-      this.push(await this.brain.ask("take", { samples, rate }, [samples.buffer]), file.name);
+      try {
+        const { samples, rate } = await decoded(await file.arrayBuffer(), file.name);
+        this.push(await this.brain.ask("take", { samples, rate }, [samples.buffer]), file.name);
+      } catch (error) {
+        faults.push(faultOf(file, error));
+      }
     }
+    problem(faults.join("\n"), PROBLEM); // the others are in the list
   }
 
   private push(take: Take, title: string): void {

@@ -25,6 +25,12 @@ export function problem(text: string, place = "problem"): void {
   if (text) box.scrollIntoView({ block: "nearest" });
 }
 
+/** What went wrong with a file, in a line that names it. */
+export function faultOf(file: File, error: unknown): string {
+  const { message } = error as Error;
+  return message.includes(file.name) ? message : `${file.name}: ${message}`;
+}
+
 export const percent = (share: number, digits = 0) => `${(100 * share).toFixed(digits)}%`;
 
 export function milliseconds(ms: number): string {

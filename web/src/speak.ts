@@ -3,7 +3,7 @@ import type { Brain } from "./brain";
 import type { Hearing, Spent } from "./hearing";
 import { MicrophoneError } from "./microphone";
 import type { OwnWords } from "./own_words";
-import { element, made, milliseconds, percent, problem, UNMUTE } from "./page";
+import { element, faultOf, made, milliseconds, percent, problem, UNMUTE } from "./page";
 import type { HeardFile, Measured, Site, SoundState, SpokenWord } from "./protocol";
 import { decoded } from "./sound_file";
 import { SoundView } from "./sound_view";
@@ -14,6 +14,8 @@ export class Speak {
   private readonly listen = element<HTMLButtonElement>("listen");
   private readonly view = new SoundView(element<HTMLCanvasElement>("sound"));
   private own: OwnWords | null = null;
+  private turn: Promise<void> = Promise.resolve();
+  private waiting = 0; // for their turn, or in it
   private isMuted = false;
   private soundS = 0;
   private computeS = 0;
@@ -86,37 +88,67 @@ export class Speak {
     if (gone) problem(gone.message);
   }
 
-  private async hearSample(name: string): Promise<void> {
-    await this.busy(async () => {
+  private hearSample(name: string): void {
+    this.busy(async () => {
       const response = await fetch(name);
       if (!response.ok) throw new Error(`${name} is not there.`);
       const file = await response.arrayBuffer();
       const player = new Audio(name);
       player.play().catch(() => {}); // whoever has no loudspeaker sees the answer all the same
+      await this.empty();
       await this.hear(file, name.replace(/^.*\//, ""));
     });
   }
 
-  private async hearFiles(files: File[]): Promise<void> {
-    await this.busy(async () => {
+  private hearFiles(files: File[]): void {
+    this.busy(async () => {
+      const answers = element("answers"), faults: string[] = [];
+      if (!files.every((file) => this.isOfWords(file))) await this.empty(); // words can be added while the microphone is open
+      answers.replaceChildren();
+      answers.hidden = files.length < 2; // the answer to one stands above
       for (const file of files) {
-        if (this.own && file.name.endsWith(".json")) await this.own.takeFile(file);
-        else await this.hear(await file.arrayBuffer(), file.name);
+        const line = made("li");
+        try {
+          line.textContent = await this.answered(file);
+        } catch (error) {
+          console.warn(error);
+          faults.push((line.textContent = faultOf(file, error)));
+          line.className = "bad";
+        }
+        answers.append(line);
       }
+      problem(faults.join("\n"));
     });
   }
 
-  private async hear(file: ArrayBuffer, name: string): Promise<void> {
+  private isOfWords(file: File): boolean {
+    return this.own !== null && file.name.endsWith(".json");
+  }
+
+  /** What is to be said of a file. */
+  private async answered(file: File): Promise<string> {
+    if (!this.isOfWords(file)) return this.hear(await file.arrayBuffer(), file.name);
+    await this.own!.takeFile(file);
+    return `${file.name}: taken, a file of words`;
+  }
+
+  /** What was heard before is gone, and the microphone is closed. */
+  private async empty(): Promise<void> {
     await this.hearing.stop();
     problem("");
     this.clear();
+  }
+
+  /** Show the words of a recording in place of the last one's. */
+  private async hear(file: ArrayBuffer, name: string): Promise<string> {
     const { samples, rate } = await decoded(file, name), asked = performance.now();
     const heard: HeardFile = await this.brain.ask("hear", { samples, rate }, [samples.buffer]);
     const firstAnswer = element("first-answer");
     if (!this.soundS) firstAnswer.textContent = milliseconds(performance.now() - asked);
     this.spent(heard.soundS, heard.computeS);
+    this.clearWords();
     this.words(heard.words, heard.columns, false);
-    element("state").textContent = `${name}: ${asText(heard.words) || "nothing that is known here"}`;
+    return (element("state").textContent = `${name}: ${asText(heard.words) || "nothing that is known here"}`);
   }
 
   private takeDrops(zone: HTMLElement): void {
@@ -132,17 +164,20 @@ export class Speak {
     });
   }
 
-  /** One thing at a time; what goes wrong is said. */
-  private async busy(act: () => Promise<void>): Promise<void> {
+  /** One thing after the other, however fast buttons are pressed; what goes wrong is said. */
+  private busy(act: () => Promise<void>): void {
     if (!document.body.dataset.ready) return problem("The model is still being loaded.");
+    this.waiting++;
     this.listen.disabled = true;
-    try {
-      await act();
-    } catch (error) {
-      problem((error as Error).message);
-      if (!(error instanceof MicrophoneError)) console.warn(error);
-    }
-    this.listen.disabled = false;
+    this.turn = this.turn
+      .then(act)
+      .catch((error: Error) => {
+        problem(error.message);
+        if (!(error instanceof MicrophoneError)) console.warn(error);
+      })
+      .finally(() => {
+        this.listen.disabled = --this.waiting > 0;
+      });
   }
 
   private show(action: string, state: string): void {
@@ -152,8 +187,14 @@ export class Speak {
   }
 
   private clear(): void {
-    element("heard").replaceChildren();
+    this.clearWords();
+    element("answers").replaceChildren();
+    element("answers").hidden = true;
     element("state").textContent = "";
+  }
+
+  private clearWords(): void {
+    element("heard").replaceChildren();
     this.view.clear();
   }
 
