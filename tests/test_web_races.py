@@ -1,4 +1,4 @@
-"""The page when much is asked of it at once: quick clicks and several files."""
+"""The page when much is asked of it at once: quick clicks, several files, several fingers."""
 
 import pytest
 from script_process import ROOT
@@ -130,3 +130,47 @@ def test_a_recording_that_is_no_sound_keeps_no_other_from_being_enrolled(page):
     takes = page.locator("#takes span").all_inner_texts()
     assert [take.split(":")[0] for take in takes] == ["first.wav", "last.wav"]
     assert "letter.wav is no sound file" in page.inner_text("#own-problem").split("\n")[0]
+
+
+def test_each_finger_draws_its_own_stroke(page):
+    if not ships("handwritten_digits"):
+        return
+    page.get_by_role("tab", name="Draw").click()
+    page.wait_for_selector("#drawn:has-text('–')")
+    box, touch = page.locator("#canvas").bounding_box(), page.context.new_cdp_session(page)
+
+    def fingers(event: str, across: dict[int, float], down: float) -> None:
+        points = [
+            {"x": box["x"] + x * box["width"], "y": box["y"] + down * box["height"], "id": finger}
+            for finger, x in across.items()
+        ]
+        touch.send("Input.dispatchTouchEvent", {"type": event, "touchPoints": points})
+
+    first, second = {0: 0.2}, {1: 0.6}
+    fingers("touchStart", first, 0.15)
+    fingers("touchStart", first | second, 0.15)
+    for percent in range(20, 80, 5):
+        fingers("touchMove", first | second, percent / 100)
+    fingers("touchEnd", second, 0.75)
+    for percent in range(80, 90, 5):
+        fingers("touchMove", first, percent / 100)  # it draws on
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_selector("#drawn:text-matches('^1.? 1.?$')")
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_selector("#drawn:text-matches('^1.?$')")
+
+
+def test_what_was_cleared_in_mid_stroke_stays_cleared(page):
+    if not ships("handwritten_digits"):
+        return
+    page.get_by_role("tab", name="Draw").click()
+    page.wait_for_selector("#drawn:has-text('–')")
+    box = page.locator("#canvas").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100, box["y"] + 200, steps=5)
+    page.wait_for_selector("#details li")
+    clicked(page, "#clear")
+    page.mouse.move(box["x"] + 200, box["y"] + 200, steps=5)
+    page.mouse.up()
+    page.wait_for_selector("#drawn:text-is('–')")

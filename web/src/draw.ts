@@ -15,23 +15,25 @@ const EXAMPLE: number[][][] = [ // a three and a four, as x and y from 0 to 1
 export class Draw {
   private readonly canvas = element<HTMLCanvasElement>("canvas");
   private strokes: Stroke[] = [];
-  private isDrawing = false;
+  private readonly drawing = new Map<number, Stroke>(); // of each pointer that is down: several fingers may draw at once
   private isAsking = false;
   private isChanged = false;
 
   constructor(private readonly brain: Brain, private readonly labels: string[]) {
     this.canvas.addEventListener("pointerdown", (event) => {
       this.canvas.setPointerCapture(event.pointerId);
-      this.isDrawing = true;
-      this.strokes.push([this.pointOf(event)]);
+      const stroke = [this.pointOf(event)];
+      this.drawing.set(event.pointerId, stroke);
+      this.strokes.push(stroke);
       this.changed();
     });
     this.canvas.addEventListener("pointermove", (event) => {
-      if (!this.isDrawing) return;
-      this.strokes.at(-1)!.push(...event.getCoalescedEvents().map((one) => this.pointOf(one)), this.pointOf(event));
+      const stroke = this.drawing.get(event.pointerId);
+      if (!stroke) return;
+      stroke.push(...event.getCoalescedEvents().map((one) => this.pointOf(one)), this.pointOf(event));
       this.changed();
     });
-    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => { this.isDrawing = false; });
+    for (const end of ["pointerup", "pointercancel"] as const) this.canvas.addEventListener(end, (event) => this.drawing.delete(event.pointerId));
     element("undo").addEventListener("click", () => this.become(this.strokes.slice(0, -1)));
     element("clear").addEventListener("click", () => this.become([]));
     element("example").addEventListener("click", () => this.become(exampleOn(this.canvas)));
@@ -41,6 +43,7 @@ export class Draw {
 
   private become(strokes: Stroke[]): void {
     this.strokes = strokes;
+    this.drawing.clear(); // what is cleared in mid-stroke stays cleared
     this.changed();
   }
 
