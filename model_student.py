@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dwindle.cli import channels, whole_number
+from dwindle.engine import state_of, with_empty_state
 from dwindle.errors import run
 from dwindle.export.benchmark import engines
 from dwindle.export.formats import to_onnx, to_torchscript
@@ -34,7 +35,8 @@ def main() -> None:
 
 def cost(role: str, task: Task, width: int | None) -> dict[str, Any]:
     """Build the model, export it to a scratch folder, and time all three forms in turns."""
-    model, example = task.exported(task.build(role, width)[0]).eval(), task.example_inputs()
+    model = task.exported(task.build(role, width)[0]).eval()
+    example = with_empty_state(task.example_inputs(), state_of(model))
     with tempfile.TemporaryDirectory() as folder:
         files = {"torchscript": Path(folder) / "model_ts.pt", "onnx": Path(folder) / "model.onnx"}
         to_torchscript(model, example, files["torchscript"], {})

@@ -27,7 +27,7 @@ from dwindle.cli import nonempty, partial_share, positive_float, positive_int, s
 from dwindle.compress.compare import Measured, Version, chosen, largest_loss, measured, same_answers, table
 from dwindle.compress.prune import MagnitudePruner, prune_in_steps
 from dwindle.compress.prune_channels import narrowed, prune_channels
-from dwindle.compress.quantize_aware import QuantizedModel, quantized_aware
+from dwindle.compress.quantize_aware import QuantizedModel, folded, quantized_aware
 from dwindle.compress.quantize_dynamic import quantized_dynamic
 from dwindle.compress.quantize_embeddings import BITS, with_small_tables
 from dwindle.compress.quantize_groups import with_int4_weights
@@ -77,10 +77,11 @@ def shrink(arguments: argparse.Namespace) -> list[dict]:
     network = task.restored(student, student_path)
     for removed in arguments.structured if not hasattr(task, "narrowed") else ():
         task.rebuild(narrowed(student.arguments, removed))  # raises now, not after the pruning
+    if arguments.qat_epochs:
+        folded(network)  # likewise
     make_writable(folder)
     checked_calibration(task.calibration_inputs())
     workshop = open_workshop(arguments, accelerator, task, network, folder, student.seed, teachers)
-
     stage = "distilled" if student.stage == "distilled" else "student"
     floating = workshop.finished("student", stage, network, "float")
     versions = [floating]
@@ -227,7 +228,6 @@ def open_workshop(
     networks = [task.restored(load_checkpoint(path, task.name), path) for path in teachers]
     helped = f"with the help of {', '.join(map(str, teachers))}" if teachers else "without a teacher"
     accelerator.print(f"fine-tuning {helped}", flush=True)
-
     workshop = Workshop(
         task=task,
         folder=folder / "versions",

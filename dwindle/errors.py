@@ -48,7 +48,7 @@ def describe_os_error(error: OSError) -> str:
 
 def run(main: Callable[[], int | None]) -> None:
     """Run a script's main function; whatever the user can cause ends as one line on stderr."""
-    program = Path(sys.argv[0]).name
+    program = _program()
     for name, number in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is None:  # closed by whoever started this
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -136,9 +136,15 @@ def how_to_install(program: str) -> str:
     return "pip install dwindle" if is_light else "pip install 'dwindle[train]'"
 
 
+def _program() -> str:
+    """What was started, as its messages begin; a package that was is named by its module."""
+    path, spec = Path(sys.argv[0]), getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec.name.removesuffix(".__main__") if path.name == "__main__.py" and spec else path.name
+
+
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What happens while a script still imports, which takes seconds: Ctrl-C, or a missing package, is one line."""
-    program = Path(sys.argv[0]).name
+    program = _program()
     missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else "dwindle"
     if issubclass(kind, KeyboardInterrupt):  # Python then ends itself by the signal, as a shell expects
         print(f"\n{program}: interrupted", file=sys.stderr)

@@ -12,7 +12,7 @@ import torch
 
 from dwindle.engine import onnx_engine, state_of, torch_engine, with_empty_state
 from dwindle.errors import UsageError, UserError
-from dwindle.export.formats import to_onnx
+from dwindle.export.formats import to_exported_program, to_onnx
 from dwindle.infer.text.language_generator import TextGenerator
 from dwindle.infer.text.language_memory import BEFORE, Memory, nats_of
 from dwindle.infer.text.language_sampler import Sampler
@@ -121,6 +121,15 @@ def test_onnx_answers_as_torch_does_and_writes_the_same_text(task, network, mode
     assert metrics[0].count == len(task.text.validation) // 16 * 16
 
 
+def test_a_network_with_a_state_becomes_an_exported_program(task, network, tmp_path):
+    """A regression: its state was counted as so many arguments more."""
+    example = with_empty_state(task.example_inputs(), state_of(network))
+    to_exported_program(network, example, tmp_path / "model.pt2", task.inputs, {"task": task.name})
+    program = torch.export.load(tmp_path / "model.pt2").module()
+    answered, whole = (run(*example.values())[0] for run in (program, network))
+    torch.testing.assert_close(answered, whole, atol=1e-4, rtol=1e-4)
+
+
 def test_an_lstm_keeps_its_state_in_the_same_way(task, tmp_path):
     torch.manual_seed(4)
     lstm = LanguageModel(task.path, "lstm")
@@ -205,6 +214,12 @@ def test_more_text_is_learnt_from_and_nothing_is_judged_by_it(task, tmp_path):
     assert np.array_equal(more.validation, task.text.validation) and np.array_equal(more.test, task.text.test)
     with pytest.raises(UserError, match="name a file with --more_text"):
         read_text(task.path, tmp_path / "none.txt")
+    seen = []
+    for letters in ("What a teacher wrote. ", "What another wrote.   "):
+        (tmp_path / "more.txt").write_text(letters * 50, encoding="utf-8")
+        options = options_of("language_model", text=str(task.path), more_text=str(tmp_path / "more.txt"))
+        seen.append(open_task("language_model", options).training_data())
+    assert len({*seen, task.training_data()}) == 3  # a regression: as long a text was taken for the same
     assert more.digest == task.text.digest and more.vocabulary.labels == task.text.vocabulary.labels
 
 

@@ -28,6 +28,17 @@ def test_the_script_times_teacher_and_student_in_every_engine(tmp_path):
         assert 0 < student[column] < teacher[column]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+def test_a_network_with_a_state_is_timed_too(tmp_path, architecture):
+    """A regression: it was run without its state."""
+    (tmp_path / "verse.txt").write_text("one bottle of ink on the wall,\n" * 800)
+    flags = ("--task", "language_model", "--text", "verse.txt", "--architecture", architecture, "--json")
+    done = run_script(tmp_path, "model_student.py", *flags)
+    assert done.returncode == 0, done.stderr
+    assert all(row["onnx_ms"] > 0 for row in json.loads(done.stdout))
+
+
 def test_a_width_that_is_none_is_a_usage_error(tmp_path):
     done = run_script(tmp_path, "model_student.py", "--width", "0")
     assert (done.returncode, "whole number" in done.stderr) == (2, True)

@@ -126,8 +126,15 @@ def test_a_teacher_from_scratch_needs_no_pretrained_model(folders):
 
 
 def test_layers_of_no_teacher_are_a_usage_error(folders):
-    with pytest.raises(UsageError, match="there is no teacher"):
+    with pytest.raises(UsageError, match="none is given"):
         opened(folders).build("student")
+
+
+def test_a_batch_in_which_nothing_is_labelled_teaches_nothing_without_a_teacher(taught):
+    """A regression: the mean over no answers is no number."""
+    task, network, _ = taught
+    batch = {**next(iter(task.training_batches(16))), "target": torch.full((16,), sentiment.NO_LABEL)}
+    assert task.loss(network, batch, KnowledgeDistillationLoss()).item() == 0
 
 
 def test_a_teacher_is_asked_once_and_its_answers_are_its_own(taught, tmp_path):

@@ -36,10 +36,16 @@ def test_a_subset_is_always_the_same_and_of_the_whole(tmp_path):
     assert few.held_out == whole.held_out
 
 
-@pytest.mark.parametrize("content", ["text\tlabel\na\t1\n", "sentence\tlabel\ngood\t2\n", "sentence\tlabel\ngood\n"])
+@pytest.mark.parametrize(
+    "content",
+    [b"text\tlabel\na\t1\n", b"sentence\tlabel\ngood\t2\n", b"sentence\tlabel\ngood\n", b"sentence\tlabel\n\t1\n"],
+)
 def test_another_layout_is_one_line(tmp_path, content):
-    (tmp_path / "x.tsv").write_text(content)
+    (tmp_path / "x.tsv").write_bytes(content)
     with pytest.raises(UserError, match="layout"):
+        read_reviews(tmp_path / "x.tsv")
+    (tmp_path / "x.tsv").write_bytes(content + b"\xff bad\t1\n")
+    with pytest.raises(UserError, match="not in UTF-8"):
         read_reviews(tmp_path / "x.tsv")
 
 

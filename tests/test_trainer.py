@@ -1,80 +1,15 @@
 """The training loop, on a problem that takes milliseconds: it learns, stops when told, and resumes to the bit."""
 
 import errno
-import json
 import math
-from typing import ClassVar
 
 import pytest
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration
-from torch import nn
-from torch.utils.data import DataLoader
+from halves import Halves, logged, network, trainer
 
 from dwindle.checkpoint import load_safely, save_tensors
-from dwindle.errors import UserError
-from dwindle.metrics import accuracy
-from dwindle.task import PlainTask
-from dwindle.train.distillation import KnowledgeDistillationLoss
-from dwindle.train.recipe import Recipe
-from dwindle.train.trainer import Trainer
-
-
-class Halves(PlainTask):
-    """Which of three numbers is the largest: random points, jittered anew each time they are seen."""
-
-    name = "halves"
-    inputs: ClassVar = {"point": {0: "batch"}}
-    outputs: ClassVar = {"logits": {0: "batch"}}
-
-    def __init__(self, examples: int = 120) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.points = torch.randn(examples, 3, generator=generator)
-        self.bad_step = None
-        self.steps = 0
-
-    def training_data(self):
-        return f"{len(self.points)} points"
-
-    def training_batches(self, batch_size):
-        data = [{"point": point, "target": point.argmax()} for point in self.points]
-        return DataLoader(data, batch_size, shuffle=True, drop_last=True)
-
-    def augment(self, batch):
-        self.steps += 1
-        jittered = batch["point"] + 0.05 * torch.randn(batch["point"].shape)
-        return {**batch, "point": jittered * math.nan if self.steps == self.bad_step else jittered}
-
-    def validate(self, engine):
-        answers = engine({"point": self.points})["logits"].argmax(1)
-        return accuracy(int((answers == self.points.argmax(1)).sum()), len(self.points))
-
-
-def network(hidden: int = 8) -> nn.Module:
-    torch.manual_seed(1)
-    return nn.Sequential(nn.Linear(3, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, 3))
-
-
-def trainer(tmp_path, task=None, hidden=8, teacher=None, **recipe) -> Trainer:
-    torch.manual_seed(0)
-    model = network(hidden)
-    torch.seed()  # whatever was drawn before must not matter
-    return Trainer(
-        task or Halves(),
-        model,
-        Recipe(**{"epochs": 6, "batch_size": 20, "learning_rate": 0.02, **recipe}),
-        KnowledgeDistillationLoss(),
-        Accelerator(cpu=True, dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True)),
-        teacher,
-        name="student",
-        state_path=tmp_path / "state.pt",
-        log_path=tmp_path / "logs" / "student.jsonl",
-    )
-
-
-def logged(tmp_path) -> list[dict]:
-    return [json.loads(line) for line in (tmp_path / "logs" / "student.jsonl").read_text().splitlines()]
+from dwindle.errors import UsageError, UserError
+from dwindle.metrics import Metric, accuracy
 
 
 def test_it_learns_keeps_the_best_and_says_so(tmp_path, capsys):
@@ -152,6 +87,25 @@ def test_patience_and_a_wanted_accuracy_end_it_early(tmp_path):
     satisfied = trainer(tmp_path, epochs=60, stop_accuracy=0.6).train()
     assert satisfied["validation"]["value"] >= 0.6
     assert satisfied["epochs"] < 60
+
+
+def test_a_score_that_is_no_share_has_no_accuracy_to_stop_at(tmp_path):
+    """A regression: bits per character were compared with it, and the first epoch was the last."""
+    task = Halves()
+    task.validate = lambda engine: Metric(4.0, 3.9, 4.1, 120, "bits per character", higher_is_better=False)
+    with pytest.raises(UsageError, match="judged in bits per character"):
+        trainer(tmp_path, task, epochs=2, stop_accuracy=0.9).train()
+
+
+@pytest.mark.parametrize("left", [b"", b"\xff\n"])
+def test_a_run_goes_on_whatever_became_of_its_log(tmp_path, left):
+    run = trainer(tmp_path, epochs=3)
+    run._report({**run._until_next_evaluation(), "seconds_left": 0})
+    run._save_state()
+    run.log_path.write_bytes(left)
+    goes_on = trainer(tmp_path, epochs=3)
+    assert goes_on.go_on()
+    assert goes_on.train()["epochs"] == 3
 
 
 def test_a_short_run_does_not_keep_where_it_began(tmp_path):

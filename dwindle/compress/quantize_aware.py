@@ -185,7 +185,9 @@ def folded(network: nn.Module) -> fx.GraphModule:
     try:
         graph = _Tracer(set(kept_whole(network))).trace(network)
     except (TraceError, TypeError, ValueError) as error:
-        raise UserError(f"this network cannot be traced, which quantising in training needs: {error}") from error
+        raise UserError(
+            f"this network cannot be traced, which quantising in training needs: take --qat_epochs 0 ({error})"
+        ) from error
     modules = dict(network.named_modules())
     for node in graph.nodes:
         before = node.args[0] if node.op == "call_module" and node.args else None

@@ -4,6 +4,7 @@ Every function takes the model, one example input and what the file must say of 
 """
 
 import copy
+import inspect
 import io
 import json
 import os
@@ -73,12 +74,16 @@ def to_exported_program(
     model: nn.Module, example: Tensors, path: str | Path, inputs: Axes, metadata: dict[str, str]
 ) -> None:
     """A torch.export program; an axis that the model's arithmetic ties to a length keeps the example's."""
-    automatic = tuple(dict.fromkeys(inputs[name], torch.export.Dim.AUTO) for name in example)
+    automatic: list[Any] = [dict.fromkeys(inputs[name], torch.export.Dim.AUTO) for name in example]
+    parameters = inspect.signature(model.forward).parameters.values()
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):  # a state: torch.export takes it as one argument
+        named = len(parameters) - 1
+        automatic[named:] = [tuple(automatic[named:])]
     # two of everything: a batch of one would be taken for a constant
     two = tuple(repeated(example, inputs, 2).values())
     written = io.BytesIO()
     with _ready_for_tracing(model):
-        program = torch.export.export(model, two, dynamic_shapes=automatic)
+        program = torch.export.export(model, two, dynamic_shapes=tuple(automatic))
         torch.export.save(program, written, extra_files=metadata)
     with written_whole(path) as temporary:
         temporary.write_bytes(written.getbuffer())

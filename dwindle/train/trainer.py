@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from dwindle.checkpoint import fingerprint, load_safely, save_tensors
 from dwindle.engine import Engine, torch_engine
-from dwindle.errors import UserError, describe_os_error
+from dwindle.errors import UsageError, UserError, describe_os_error
 from dwindle.files import written_whole
-from dwindle.metrics import Metric
+from dwindle.metrics import SHARE, Metric
 from dwindle.task import Task
 from dwindle.train.distillation import KnowledgeDistillationLoss
 from dwindle.train.optimizers import optimizer_of
@@ -84,6 +84,7 @@ class Trainer:
 
     def train(self) -> dict[str, Any]:
         """Train to the end (or to where patience ends); of the evaluations tied with the best, the last is kept."""
+        self._check_target()
         started, first = time.monotonic(), self.step
         while self.step < self.last_step and not self._satisfied():
             row = self._until_next_evaluation()
@@ -100,6 +101,13 @@ class Trainer:
             "best_epoch": math.ceil(self.best_step / self.steps_per_epoch),
             "epochs": math.ceil(self.step / self.steps_per_epoch),
         }
+
+    def _check_target(self) -> None:
+        if self.recipe.stop_accuracy is None:
+            return
+        unit = self._agreed(lambda: self.task.validate(self.engine(self.plain))).unit
+        if unit != SHARE:
+            raise UsageError(f"--stop_accuracy: {self.task.name} is judged in {unit}, not by accuracy: leave it out")
 
     def engine(self, model: nn.Module) -> Engine:
         """A model of this task as whatever judges it sees it."""
@@ -268,6 +276,7 @@ class Trainer:
                 f"{self.state_path}: of another network: repeat the command as it was, or begin anew with --fresh"
             ) from error
         if self.log_path and self.log_path.is_file() and self.accelerator.is_main_process:
-            lines = self.log_path.read_text(encoding="utf-8").splitlines(keepends=True)
-            with written_whole(self.log_path) as temporary:  # an evaluation is logged before its state is saved
-                temporary.write_text("".join(lines[: self.evaluations]), encoding="utf-8")
+            lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+            if len(lines) > self.evaluations:  # an evaluation is logged before its state is saved
+                with written_whole(self.log_path) as temporary:
+                    temporary.write_text("".join(lines[: self.evaluations]), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -106,7 +107,7 @@ class LanguageModel(PlainTask):
         return passage_batches(self.text.train, PASSAGE, batch_size, self.text.vocabulary.unknown)
 
     def training_data(self) -> str:
-        return f"{len(self.text.train)} characters {self.text.digest[:8]}"
+        return f"{len(self.text.train)} characters {zlib.crc32(self.text.train.tobytes()):08x}"
 
     def provenance(self) -> dict[str, Any]:
         return {"text_sha256": self.text.digest}

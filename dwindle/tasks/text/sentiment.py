@@ -127,6 +127,8 @@ class Sentiment(PlainTask):
         targets = batch["target"]
         if teacher is None:
             labelled = targets != NO_LABEL
+            if not labelled.any():
+                return 0 * logits.sum()
             return distill(logits[labelled], None, targets[labelled])
         answers, rows = self.answers(teacher), batch["row"].cpu()
         taught = answers.logits[rows].to(logits.device)

@@ -53,9 +53,12 @@ def load(data_dir: Path, subset: int | None = None) -> SentimentData:
 
 def read_reviews(path: Path) -> Reviews:
     """A file in GLUE's layout: a header, then sentence, tab, label; no quoting."""
-    header, *lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    try:
+        header, *lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not in UTF-8 at byte {error.start}: fetch it again") from error
     rows = [line.rpartition("\t") for line in lines]
-    if header != "sentence\tlabel" or any(label not in ("0", "1") for _, _, label in rows):
+    if header != "sentence\tlabel" or any(label not in ("0", "1") or not text.strip() for text, _, label in rows):
         raise UserError(f"{path}: not in SST-2's layout: sentence, tab, 0 or 1")
     return Reviews([text.strip() for text, _, _ in rows], [int(label) for _, _, label in rows])
 

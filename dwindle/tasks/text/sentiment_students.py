@@ -53,7 +53,7 @@ def begun(
 
 def _of_layers(options: argparse.Namespace, width: int | None, teacher: Reader | None) -> tuple[Reader, dict[str, Any]]:
     if teacher is None:
-        raise UsageError(f"--architecture {options.architecture} takes a teacher's layers, and there is no teacher")
+        raise UsageError(f"--architecture {options.architecture} takes a teacher's layers, and none is given")
     if width is not None:
         raise UsageError(f"--architecture {options.architecture} is as wide as the teacher; narrow --heads and --units")
     whole = as_reader(teacher)
