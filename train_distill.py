@@ -176,7 +176,10 @@ def begin_with(model: nn.Module, path: Path, labels: Sequence[str]) -> None:
         theirs = grown(theirs, own)
     fitting = {name: tensor for name, tensor in theirs.items() if name in own and own[name].shape == tensor.shape}
     if len(fitting) < len(own) / 2:
-        raise UserError(f"{path}: of another network than this student: give one of the same words, no wider")
+        raise UserError(
+            f"{path}: of another network than this student: give one of the same --width, "
+            "or a narrower one of the same words"
+        )
     model.load_state_dict(own | fitting)
 
 

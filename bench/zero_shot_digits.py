@@ -47,12 +47,17 @@ def main() -> None:
     rows = []
     for held_out in list(combinations(range(10), 2))[: arguments.pairs]:
         network = described_by_segments(training, held_out)
-        size = parameters(network)
         rows.append({"held_out": list(held_out), **judged(network, validation, test, held_out)})
         print(rows[-1], flush=True)
     names = [name for name in rows[0] if name != "held_out"]
     means = {name: mean_and_interval([row[name] for row in rows]) for name in names}
-    report = {"command": command_line(), "parameters": size, "judged_on": JUDGED, "steps": STEPS, "means": means}
+    report = {
+        "command": command_line(),
+        "parameters": parameters(network),
+        "judged_on": JUDGED,
+        "steps": STEPS,
+        "means": means,
+    }
     write_json(arguments.json, {**report, "rows": rows})
     print(
         "\n".join(

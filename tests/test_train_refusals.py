@@ -143,9 +143,9 @@ def test_a_student_begins_with_what_another_learnt_of_other_words(tmp_path):
     train_distill.begin_with(fresh, tmp_path / "digits.pt", ["b"])
     assert torch.equal(fresh.trunk[0].body[0].weight, learnt.trunk[0].body[0].weight)
     assert torch.equal(fresh.word.weight, head)
-    with pytest.raises(errors.UserError, match="give one of the same words, no wider"):
+    with pytest.raises(errors.UserError, match="give one of the same --width, or a narrower one of the same words"):
         train_distill.begin_with(SpeechNet(11, channels=12), tmp_path / "digits.pt", ["b"])
-    with pytest.raises(errors.UserError, match="give one of the same words, no wider"):
+    with pytest.raises(errors.UserError, match="give one of the same --width, or a narrower one of the same words"):
         train_distill.begin_with(SpeechNet(11, channels=4), tmp_path / "digits.pt", ["a"])
 
 
@@ -163,7 +163,7 @@ def test_a_student_that_will_not_do_is_told_before_its_teacher_is_trained(fails_
     weights = SpeechNet(11, channels=8).state_dict()
     Checkpoint("spoken_digits", ["a"], "student", "trained", {}, weights, 0).save(tmp_path / "narrow.pt")
     said = fails_here("--alpha", "0.7", "--start_from", tmp_path / "narrow.pt", "--width", "24")
-    assert "give one of the same words, no wider" in said
+    assert "give one of the same --width, or a narrower one of the same words" in said
     assert not (tmp_path / "logs" / "out-teacher.jsonl").exists()
 
 

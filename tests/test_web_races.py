@@ -26,8 +26,10 @@ def sample(name: str) -> bytes:
     return (ROOT / "samples" / f"{name}.wav").read_bytes()
 
 
-def ships(task: str) -> bool:
-    return (ROOT / "artifacts" / task / "model_int8.onnx").is_file()
+def needs(task: str) -> pytest.MarkDecorator:
+    """Its tab is there where its model is."""
+    path = ROOT / "artifacts" / task / "model_int8.onnx"
+    return pytest.mark.skipif(not path.is_file(), reason=f"no model of {task}")
 
 
 @pytest.fixture
@@ -55,9 +57,8 @@ def written(page) -> str:
 
 
 @pytest.mark.slow(seconds=15)
+@needs("language_model")
 def test_one_text_is_written_however_often_it_is_begun(page):
-    if not ships("language_model"):
-        return
     at_the_longest_prompt(page)
     clicked(page, "#go-on", "#go-on", "#go-on")
     assert page.get_attribute("#go-on", "aria-pressed") == "true"
@@ -67,9 +68,8 @@ def test_one_text_is_written_however_often_it_is_begun(page):
     assert len(written(page)) == len(LONGEST_PROMPT) + MOST_WRITTEN
 
 
+@needs("language_model")
 def test_a_text_that_is_still_being_read_can_be_stopped(page):
-    if not ships("language_model"):
-        return
     at_the_longest_prompt(page)
     page.evaluate(STOPPED_EARLY % STOP_AT_PIECE)
     page.wait_for_selector(f"body[data-pieces='{STOP_AT_PIECE}']")
@@ -132,9 +132,8 @@ def test_a_recording_that_is_no_sound_keeps_no_other_from_being_enrolled(page):
     assert "letter.wav is no sound file" in page.inner_text("#own-problem").split("\n")[0]
 
 
+@needs("handwritten_digits")
 def test_each_finger_draws_its_own_stroke(page):
-    if not ships("handwritten_digits"):
-        return
     page.get_by_role("tab", name="Draw").click()
     page.wait_for_selector("#drawn:has-text('–')")
     box, touch = page.locator("#canvas").bounding_box(), page.context.new_cdp_session(page)
@@ -156,13 +155,14 @@ def test_each_finger_draws_its_own_stroke(page):
         fingers("touchMove", first, percent / 100)  # it draws on
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     page.wait_for_selector("#drawn:text-matches('^1.? 1.?$')")
+    assert page.locator("#details li").count() == 2
     page.get_by_role("button", name="Undo").click()
     page.wait_for_selector("#drawn:text-matches('^1.?$')")
+    assert page.locator("#details li").count() == 1
 
 
+@needs("handwritten_digits")
 def test_what_was_cleared_in_mid_stroke_stays_cleared(page):
-    if not ships("handwritten_digits"):
-        return
     page.get_by_role("tab", name="Draw").click()
     page.wait_for_selector("#drawn:has-text('–')")
     box = page.locator("#canvas").bounding_box()
@@ -174,3 +174,6 @@ def test_what_was_cleared_in_mid_stroke_stays_cleared(page):
     page.mouse.move(box["x"] + 200, box["y"] + 200, steps=5)
     page.mouse.up()
     page.wait_for_selector("#drawn:text-is('–')")
+    page.wait_for_timeout(SETTLES_MS)
+    assert page.text_content("#drawn") == "–"
+    assert page.locator("#details li").count() == 0
