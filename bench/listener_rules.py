@@ -85,6 +85,7 @@ class RememberingRecogniser(Recogniser):
     def remember(self) -> None:
         """From now on; what is asked while a file is checked is not worth it."""
         self._answers = {}
+        self._kept_spectra = None  # whole windows are known again, and not what is new in them
 
     def _run(self, samples: np.ndarray, *outputs: str) -> list[np.ndarray]:
         if self._answers is None:

@@ -175,7 +175,7 @@ def isolated_row(
 
 def strings_row(entries: Sequence[Entry], heard: dict[str, Texts], recogniser: Recogniser) -> dict[str, Any]:
     """Several digits a recording: by the listener, and by a greedy reading of all frames of the same network."""
-    frames = [recogniser.frames(read_audio(entry.path), 0) for entry in entries]  # the newest 0: all of them
+    frames = [recogniser.frames(read_audio(entry.path)) for entry in entries]
     ways = {
         **{name: [found[entry.path] for entry in entries] for name, found in heard.items()},
         "greedy": [greedy_words(one, recogniser.labels, True) for one in frames],

@@ -63,7 +63,7 @@ class StateRecogniser(Recogniser):
         steps = [frames.process(sound[None, at : at + step])[0] for at in range(0, len(sound), step)]
         self._frames = np.concatenate(steps)
 
-    def frames(self, samples: np.ndarray, newest: int) -> np.ndarray:
+    def newest_frames(self, newest: int) -> np.ndarray:
         """Those before the listener's position, as if it had waited for them."""
         end = self._lag + self.position // self.frame_samples
         return self._frames[end - newest : end]
@@ -75,6 +75,9 @@ class StateListener(RealTimeInference):
     def _judge(self, hop: np.ndarray):
         self.recogniser.position = self._position + len(hop)
         return super()._judge(hop)
+
+    def _frames(self, newest: int) -> np.ndarray:
+        return self.recogniser.newest_frames(newest)
 
 
 def costs(network: torch.nn.Module, state: StreamNet, windows_per_s: float) -> dict[str, float]:

@@ -27,14 +27,27 @@ def hearing_one_word(moment: int, probability: float = 0.5, rejected: float = 0.
         peak_after_start_s=0.2,
         peak_before_end_s=0.27,
         frames=frames,
+        speeds=(1.0,),
         pooled=lambda samples, speeds: np.array([1 - rejected, rejected]),
     )
+
+
+class Reading(FrameDecoder):
+    """A decoder whose frames are those of the window that it is given."""
+
+    def __init__(self, recogniser: SimpleNamespace, hurried: bool = True):
+        self._sound = np.zeros(0)
+        super().__init__(recogniser, lambda newest: recogniser.frames(self._sound, newest), hurried)
+
+    def decode(self, window: np.ndarray, *arguments, **options):
+        self._sound = window
+        return super().decode(window, *arguments, **options)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.25, 0.75])
 def test_an_uncertain_word_is_decoded_again_wherever_half_a_hop_put_it(part):
     """The frames of the second reading lie half a frame aside; the one that holds the word's peak was not looked at."""
-    decoder = FrameDecoder(hearing_one_word(100 * FRAME + round(part * FRAME)))
+    decoder = Reading(hearing_one_word(100 * FRAME + round(part * FRAME)))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window = np.arange(end - 24 * FRAME, end)
     assert decoder.decode(window, new_frames=1, needed=0.4) == []
@@ -46,7 +59,7 @@ def test_an_uncertain_word_is_decoded_again_wherever_half_a_hop_put_it(part):
 @pytest.mark.parametrize(("probability", "said"), [(0.6, []), (0.7, [0.7 * LEAST_POOLED_SHARE])])
 def test_a_clear_frame_outvotes_a_pooled_answer_that_hears_no_word(probability, said):
     """Words said in one breath were lost: with a part of the next, "four" was taken for none."""
-    decoder = FrameDecoder(hearing_one_word(100 * FRAME, probability, rejected=0.95))
+    decoder = Reading(hearing_one_word(100 * FRAME, probability, rejected=0.95))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window = np.arange(end - 24 * FRAME, end)
     hop = round(HOP_FRAMES * FRAME)
@@ -57,7 +70,7 @@ def test_a_clear_frame_outvotes_a_pooled_answer_that_hears_no_word(probability, 
 @pytest.mark.parametrize(("needed", "said"), [(0.9, []), (0.4, []), (0.35, []), (0.25, [0.3])])
 def test_less_is_enough_where_less_is_needed(needed, said):
     """Running sound asks for 0.4 of any word, but in a string of ours."""
-    decoder = FrameDecoder(hearing_one_word(100 * FRAME, 0.3))
+    decoder = Reading(hearing_one_word(100 * FRAME, 0.3))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window, hop = np.arange(end - 24 * FRAME, end), round(HOP_FRAMES * FRAME)
     hits = [hit for hops in range(6) for hit in decoder.decode(window + hops * hop, new_frames=1, needed=needed)]
@@ -65,7 +78,7 @@ def test_less_is_enough_where_less_is_needed(needed, said):
 
 
 def test_a_word_of_which_more_is_asked_is_read_to_the_end_of_doubt_unless_it_is_sure():
-    decoder = FrameDecoder(hearing_one_word(100 * FRAME, 0.5))
+    decoder = Reading(hearing_one_word(100 * FRAME, 0.5))
     end = (100 + 1 + decoder.look_ahead_frames) * FRAME
     window, hop = np.arange(end - 24 * FRAME, end), round(HOP_FRAMES * FRAME)
     read = [decoder.decode(window + hops * hop, new_frames=1, needed=0.6) for hops in range(6)]
@@ -73,6 +86,30 @@ def test_a_word_of_which_more_is_asked_is_read_to_the_end_of_doubt_unless_it_is_
     assert hit.confidence == pytest.approx(0.5)
     assert hit.frames_ago + HOP_FRAMES > decoder.oldest_frames
     assert last > 1
+
+
+def test_alone_a_word_must_be_heard_at_every_speed_and_be_this_one():
+    """A bark was a "five" to one frame, and to the pooled output one of three words at one speed of three."""
+    asked = []
+    recogniser = hearing_one_word(100 * FRAME, 0.9)
+    recogniser.labels, recogniser.speeds = ["1", "2", "reject"], (0.9, 1.0, 1.1)
+    frames = recogniser.frames
+    recogniser.frames = lambda window, newest: np.insert(frames(window, newest), 1, 0, axis=1)
+
+    def pooled(samples: np.ndarray, speeds: tuple[float, ...]) -> np.ndarray:
+        asked.append(speeds)
+        return np.array([0.7, 0.3, 0.0] if len(speeds) == 1 else [0.5, 0.3, 0.2])
+
+    recogniser.pooled = pooled
+    for hurried, speeds, confidence in ((True, [(1.0,), (0.9, 1.0, 1.1)], 0.9), (False, [(0.9, 1.0, 1.1)], 0.9 * 0.8)):
+        asked.clear()
+        decoder = Reading(recogniser, hurried)
+        end = (100 + 1 + decoder.look_ahead_frames) * FRAME
+        window, hop = np.arange(end - 24 * FRAME, end), round(HOP_FRAMES * FRAME)
+        (hit,) = [hit for hops in range(3) for hit in decoder.decode(window + hops * hop, 1, 0.4)]
+        assert asked[-len(speeds) :] == speeds
+        assert hit.confidence == pytest.approx(confidence)
+        assert hit.alone == pytest.approx(0.9 * 0.5)
 
 
 def hearing(probabilities: dict[int, tuple[float, float]]) -> SimpleNamespace:
@@ -103,7 +140,7 @@ def test_among_words_of_ours_another_word_is_less_likely():
     """Digits in the middle of a number were taken for other words: nearly all that the listener missed in strings."""
     faint, end = {100: (0.1, 0.9), 101: (0.0, 0.9)}, 124
     for others_kept, confidences in ((1.0, []), (0.03, [0.1 / (0.1 + 0.03 * 0.9)])):
-        decoder, hits = FrameDecoder(hearing(faint)), []
+        decoder, hits = Reading(hearing(faint)), []
         for newest in range(100, end, 3):
             for step, at in ((2, newest + 2), (1, newest + 3)):
                 window = np.arange((at - 24) * FRAME, at * FRAME)
@@ -115,8 +152,8 @@ def test_among_words_of_ours_another_word_is_less_likely():
 def test_a_frame_proposes_a_word_from_a_twentieth_on():
     """Its peak may follow: proposed only then, the word would be said later."""
     rising = {100: (0.06, 0.0), 103: (0.9, 0.0)}
-    ((newest, confidence),) = read(FrameDecoder(hearing(rising | dict.fromkeys((101, 102), (0.06, 0.0)))), 140)
-    ((later, _),) = read(FrameDecoder(hearing(rising | dict.fromkeys((100, 101, 102), (0.04, 0.0)))), 140)
+    ((newest, confidence),) = read(Reading(hearing(rising | dict.fromkeys((101, 102), (0.06, 0.0)))), 140)
+    ((later, _),) = read(Reading(hearing(rising | dict.fromkeys((100, 101, 102), (0.04, 0.0)))), 140)
     assert confidence == pytest.approx(0.9)
     assert newest < later
 
@@ -125,14 +162,14 @@ def test_a_word_is_said_again_once_it_has_all_but_gone():
     said_twice = {100: (0.9, 0.0), 104: (0.9, 0.0)}
     for between, times in ((0.04, 2), (0.06, 1)):
         dip = dict.fromkeys((101, 102, 103), (between, 0.0))
-        assert len(read(FrameDecoder(hearing(said_twice | dip)), 140)) == times
+        assert len(read(Reading(hearing(said_twice | dip)), 140)) == times
 
 
 def test_a_word_less_than_certain_waits_until_it_has_settled():
     """ "four" may become "forward": right after its first decoding only a certain word is accepted."""
     newest = {}
     for confidence in (0.7, 0.85):
-        decoder = FrameDecoder(hearing({100: (confidence, 0.0)}))
+        decoder = Reading(hearing({100: (confidence, 0.0)}))
         ((newest[confidence], _),) = read(decoder, 140)
     assert newest[0.85] <= 100 + 1 + decoder.look_ahead_frames + 1
     assert newest[0.7] > newest[0.85]
@@ -140,7 +177,7 @@ def test_a_word_less_than_certain_waits_until_it_has_settled():
 
 def test_other_words_are_counted_but_for_the_newest_frames():
     said = {100: (0.0, 0.8), 101: (0.0, 0.8), 110: (0.0, 0.8), 120: (0.0, 0.4)}
-    decoder = FrameDecoder(hearing(said))
+    decoder = Reading(hearing(said))
     for until, expected in ((103, 0), (107, 1), (125, 2)):  # two frames after it, the first may yet become one of ours
         decoder.reset()
         read(decoder, until)
@@ -152,7 +189,7 @@ def test_other_words_are_counted_but_for_the_newest_frames():
 
 def test_other_words_are_forgotten_after_a_hundred_frames():
     for until, remembered in ((190, 1), (215, 0)):
-        decoder = FrameDecoder(hearing({100: (0.0, 0.8)}))
+        decoder = Reading(hearing({100: (0.0, 0.8)}))
         read(decoder, until)
         assert decoder.other_words(math.inf) == remembered
 
@@ -161,4 +198,4 @@ def test_a_word_has_its_peak_within_five_frames():
     """One that rises later is another sound, of which the first frames were a part."""
     for peak, times in ((104, 1), (107, 0)):
         faint = dict.fromkeys(range(100, peak), (0.06, 0.0))
-        assert len(read(FrameDecoder(hearing(faint | {peak: (0.9, 0.0)})), 140)) == times
+        assert len(read(Reading(hearing(faint | {peak: (0.9, 0.0)})), 140)) == times

@@ -18,7 +18,7 @@ ENOUGH = 0.7
 
 
 def word(digit: str, at_s: float, confidence: float, amid_noise: bool = False, amid_speech: bool = False) -> Candidate:
-    return Candidate(digit, at_s - 0.4, at_s - 0.1, confidence, at_s, 1.0, amid_noise, amid_speech)
+    return Candidate(digit, at_s - 0.4, at_s - 0.1, confidence, confidence, at_s, 1.0, amid_noise, amid_speech)
 
 
 def text(events: list[Candidate]) -> str:
@@ -33,6 +33,15 @@ def said(hold_back: HoldBack, *heard: tuple[float, float]) -> str:
 def test_a_sure_word_is_said_at_once_and_a_doubtful_one_waits():
     assert said(HoldBack(), (5.0, 0.7)) == "0"
     assert said(HoldBack(), (5.0, 0.69)) == ""
+
+
+@pytest.mark.parametrize(("alone", "heard"), [(0.69, ""), (0.7, "1")])
+def test_who_is_alone_must_be_sure_of_the_very_word(alone, heard):
+    doubtful = word("1", 5.0, 0.9)
+    doubtful.alone = alone
+    hold_back = HoldBack()
+    assert text(hold_back.passed(doubtful, ENOUGH)) == heard
+    assert text(hold_back.passed(word("2", 6.0, 0.4), ENOUGH)) == ("2" if heard else "12")  # in company it need not
 
 
 @pytest.mark.parametrize(("first", "second"), [(0.4, 0.9), (0.9, 0.4), (0.4, CONFIRMING), (CONFIRMING, 0.4)])

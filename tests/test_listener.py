@@ -83,7 +83,7 @@ def test_a_model_that_names_words_early_is_given_time_to_hear_more(tmp_path):
     for before_end_ms in (-1000, 150, 340, 1000):
         path = write_tone_model(tmp_path / f"{before_end_ms}.onnx", peak_before_end_ms=str(before_end_ms))
         recogniser = Recogniser(path)
-        read_ahead[before_end_ms] = FrameDecoder(recogniser).look_ahead_frames
+        read_ahead[before_end_ms] = FrameDecoder(recogniser, recogniser.frames).look_ahead_frames
         assert as_text([event.digit for event in heard(recogniser, spoken("3141"))]) == "3141"
     assert read_ahead == {-1000: 3, 150: 3, 340: 5, 1000: 10}  # of 40 ms each, within bounds
 
@@ -209,9 +209,9 @@ def test_the_network_rests_in_silence_and_wakes_in_time(recogniser):
     runs = []
 
     class Counting(Recogniser):
-        def frames(self, samples, newest):
-            runs.append(len(samples))
-            return super().frames(samples, newest)
+        def heard(self, window, *arguments):
+            runs.append(len(window))
+            return super().heard(window, *arguments)
 
     counting = Counting(recogniser.path)
     inference = RealTimeInference(counting, VoiceActivityDetector("energy"))

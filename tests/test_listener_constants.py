@@ -66,7 +66,7 @@ def test_a_word_in_a_stream_ends_25_db_below_its_peak():
 
 
 def word(found_s: float, confidence: float, amid_noise: bool = False, amid_speech: bool = False) -> Candidate:
-    return Candidate("1", found_s - 0.4, found_s - 0.1, confidence, found_s, 1.0, amid_noise, amid_speech)
+    return Candidate("1", found_s - 0.4, found_s - 0.1, confidence, confidence, found_s, 1.0, amid_noise, amid_speech)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_the_listener_in_seconds(tmp_path):
     inference = RealTimeInference(recogniser)
     assert inference._hangover_samples == 0.1 * RATE + inference._decoder.oldest_frames * FRAME
     assert inference._pre_roll_samples == 0.4 * RATE
-    assert inference._window_samples == 19 * FRAME  # as many frames as 0.768 s hold
+    assert len(inference._window.samples) == 19 * FRAME  # as many frames as 0.768 s hold
     assert inference._decoder._samples_before == round((recogniser.peak_after_start_s + 0.09) * RATE)
     assert WINDOW_SAMPLES == SAMPLE_RATE == RATE  # an isolated word is judged on a second
     assert inference._longest_rest_s == pytest.approx(recogniser.peak_before_end_s + 0.4)
@@ -260,6 +260,6 @@ def test_words_of_ours_must_outnumber_others_within_two_seconds(tmp_path):
     ):
         inference._hold_back.reset()
         for found_s in likely_s:
-            inference._hold_back.passed(Candidate("1", found_s - 0.4, found_s, 0.9, found_s, 1.0), 0.7)
+            inference._hold_back.passed(Candidate("1", found_s - 0.4, found_s, 0.9, 0.9, found_s, 1.0), 0.7)
         inference._decoder._other_words_ago = others_ago
         assert inference._others_kept == others_kept

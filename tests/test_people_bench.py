@@ -141,7 +141,7 @@ def test_the_command_line_writes_json_and_refuses_a_folder_without_people(data, 
 
 def test_frames_of_a_whole_recording_are_all_there(data):
     recogniser = Recogniser(write_tone_model(data / "again.onnx"))
-    assert len(recogniser.frames(spoken("1234"), 0)) == len(spoken("1234")) // recogniser.frame_samples
+    assert len(recogniser.frames(spoken("1234"))) == len(spoken("1234")) // recogniser.frame_samples
 
 
 def test_what_is_remembered_is_what_the_network_answers(tmp_path):
@@ -152,4 +152,4 @@ def test_what_is_remembered_is_what_the_network_answers(tmp_path):
     for sound in (spoken("47")[:8_000], tone(3, 0.5)):
         for _ in range(2):
             assert np.array_equal(remembering.pooled(sound), plain.pooled(sound))
-            assert np.array_equal(remembering.frames(sound, 5), plain.frames(sound, 5))
+            assert np.array_equal(remembering.frames(sound), plain.frames(sound))

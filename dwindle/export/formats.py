@@ -21,6 +21,7 @@ from torch import nn
 
 from dwindle.engine import Tensors, repeated
 from dwindle.errors import UserError, imported
+from dwindle.export.kept_spectra import let_spectra_be_kept
 from dwindle.export.onnx_file import OPSET, check_onnx, lean, write_onnx
 from dwindle.files import written_whole
 from dwindle.task import Axes
@@ -45,7 +46,10 @@ def to_onnx(
             output_names=list(outputs),
             dynamic_axes={**inputs, **outputs},
         )
-    write_onnx(lean(onnx.load_model_from_string(written.getvalue())), path, metadata)
+    graph = lean(onnx.load_model_from_string(written.getvalue()))
+    if kept := getattr(model, "kept_spectra", None):
+        let_spectra_be_kept(graph, *kept)
+    write_onnx(graph, path, metadata)
     check_onnx(path, inputs, outputs, metadata)
 
 

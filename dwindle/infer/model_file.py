@@ -54,26 +54,24 @@ def sense_of(path: Path) -> str:
 
 
 def outputs_of(
-    session: onnxruntime.InferenceSession,
-    names: Sequence[str],
-    feed: Mapping[str, np.ndarray],
-    options: onnxruntime.RunOptions | None = None,
+    session: onnxruntime.InferenceSession, names: Sequence[str], feed: Mapping[str, np.ndarray]
 ) -> list[np.ndarray]:
     """What a session gives for this input: arrays all, as no network here has another kind of output."""
-    return [np.asarray(output) for output in session.run(list(names), dict(feed), options)]
+    return [np.asarray(output) for output in session.run(list(names), dict(feed))]
 
 
-def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
-    """The file in ONNX Runtime, on so many threads of the CPU."""
+def open_session(path: Path, threads: int = 1, more: bytes = b"") -> onnxruntime.InferenceSession:
+    """The file in ONNX Runtime, on so many threads of the CPU; `more` of its message may follow on it."""
     _ = metadata_of(path)  # says what is wrong with a file better than the runtime does
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = min(threads, os.cpu_count() or 1)
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # the one line below says it better
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # many short runs: leave the cores alone
+    content = path.read_bytes() + more if more else str(path)
     try:
         # enable_fallback=0: it prints on standard output before it tries the same again
-        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"], enable_fallback=0)
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"], enable_fallback=0)
         _ = [node.name for node in (*session.get_inputs(), *session.get_outputs())]  # decoded when they are asked for
         return session
     except Exception as error:  # onnxruntime has no common base class for its errors

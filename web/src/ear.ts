@@ -106,7 +106,7 @@ export class Ear {
     const answer = end - start <= LONGEST_WORD_S * rate ? await this.recogniser.classify(recording) : null;
     if (!answer) return [];
     const times = { startS: start / rate, endS: end / rate, emittedS: recording.length / rate };
-    return [{ digit: answer.word, confidence: answer.confidence, ...times, computeMs: 0, power: 0, amidNoise: false, amidSpeech: false }];
+    return [{ digit: answer.word, confidence: answer.confidence, alone: answer.confidence, ...times, computeMs: 0, power: 0, amidNoise: false, amidSpeech: false }];
   }
 
   /** A recording of a word that is to be enrolled. */

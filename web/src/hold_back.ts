@@ -19,7 +19,7 @@ export class HoldBack {
       this.likely.push({ foundS: word.emittedS, power: word.power });
       confirmed ||= held.length > 0;
     }
-    if (confirmed || word.confidence >= needed) return [...madeCertain(held, word.emittedS), word];
+    if (confirmed || word.alone >= needed) return [...madeCertain(held, word.emittedS), word];
     const worthHolding = !word.amidNoise || word.confidence >= RULES.worthHoldingAmidNoise;
     this.held = worthHolding ? [...held, word] : held;
     return [];

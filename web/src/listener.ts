@@ -8,7 +8,7 @@ import { type Spotted, Spotter } from "./spotter";
 
 const clamped = (value: number, low: number, high: number) => Math.min(Math.max(value, low), high);
 
-export interface Hit { index: number; confidence: number; framesAgo: number }
+export interface Hit { index: number; confidence: number; alone: number; framesAgo: number }
 
 /** Takes every run of the network on the newest sound, and finds each word once. */
 class FrameDecoder {
@@ -86,7 +86,8 @@ class FrameDecoder {
     const proposing = frames.length - 1 - Math.ceil(framesAgo);
     const peak = Math.max(...frames.slice(proposing, proposing + RULES.peakFrames).map((frame) => frame[word]));
     const sincePeak = Math.round((framesAgo + 0.5) * this.recogniser.frameSamples);
-    const pooled = this.weighed(await this.recogniser.pooled(window.slice(-this.samplesBefore - sincePeak), this.speeds));
+    const sound = window.slice(-this.samplesBefore - sincePeak);
+    const pooled = this.weighed(await this.recogniser.pooled(sound, this.speeds));
     const rejected = this.rejects.reduce((sum, index) => sum + pooled[index], 0);
     const confidence = peak * Math.max(RULES.leastPooledShare, 1 - rejected);
     this.uncertain = null;
@@ -95,7 +96,9 @@ class FrameDecoder {
       this.uncertain = { word, framesAgo };
       return [];
     }
-    return confidence >= this.recogniser.runningThreshold ? [{ index: word, confidence, framesAgo }] : [];
+    if (confidence < this.recogniser.runningThreshold) return [];
+    const alone = peak * this.weighed(await this.recogniser.pooled(sound, this.recogniser.speeds))[word];
+    return [{ index: word, confidence, alone, framesAgo }];
   }
 
   /** With what is left of other words. */
@@ -239,7 +242,7 @@ export class Listener {
     this.newestFloor = floor;
     this.newestPeakS = peakS;
     this.newest = {
-      digit: this.recogniser.labels[hit.index], startS, endS, confidence: hit.confidence, emittedS: this.positionS,
+      digit: this.recogniser.labels[hit.index], startS, endS, confidence: hit.confidence, alone: hit.alone, emittedS: this.positionS,
       computeMs: performance.now() - started, power: Math.max(...levels.subarray(start, end)), amidNoise: this.background.isLoud,
       amidSpeech: this.isAmidSpeech,
     };
@@ -255,7 +258,7 @@ export class Listener {
     const originS = this.positionS - levels.length * RULES.stepS;
     return [{
       digit: spotted.word, startS: Math.max(0, originS + start * RULES.stepS), endS: originS + end * RULES.stepS,
-      confidence: Math.min(1, spotted.similarity), emittedS: this.positionS, computeMs: performance.now() - started,
+      confidence: Math.min(1, spotted.similarity), alone: 1, emittedS: this.positionS, computeMs: performance.now() - started,
       power: Math.max(...heard), amidNoise: false, amidSpeech: false,
     }];
   }

@@ -55,6 +55,7 @@ export interface Word {
   startS: number;
   endS: number;
   confidence: number;
+  alone: number; // likewise if nothing else is said
   emittedS: number; // how much of the stream had been heard when this was said
   computeMs: number;
   power: number; // of its loudest moment

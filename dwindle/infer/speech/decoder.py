@@ -30,10 +30,15 @@ POOLED_BEFORE_S = 0.09  # before the median word's start: where the sound begins
 
 @dataclass(frozen=True)
 class Hit:
-    """A word that was found: its class, its confidence, and how many frames ago it was proposed."""
+    """A word that was found: its class, its confidence, and how many frames ago it was proposed.
+
+    In company it is enough that the pooled output hears a word. `alone`, it must be this one, as files are heard: at
+    several speeds. A bark that one frame takes for a "five" is rarely that.
+    """
 
     index: int
     confidence: float
+    alone: float
     frames_ago: float
 
 
@@ -43,11 +48,11 @@ class FrameDecoder:
     def __init__(
         self,
         recogniser: Recogniser,
-        frames: Callable[[np.ndarray, int], np.ndarray] | None = None,
+        frames: Callable[[int], np.ndarray],  # so many of the newest, of the window that is decoded
         hurried: bool = True,  # somebody waits for the word
     ):
         self._recogniser = recogniser
-        self._frames = frames or recogniser.frames
+        self._frames = frames
         self._speeds = AS_SAID if hurried else recogniser.speeds
         labels = recogniser.labels
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
@@ -78,7 +83,7 @@ class FrameDecoder:
         `others_kept` is what counts of the probability of other words: among ours they are less likely than the
         network, which hears a second at a time, takes them to be.
         """
-        frames = self._frames(window, self.oldest_frames + new_frames)
+        frames = self._frames(self.oldest_frames + new_frames)
         self._follow_other_words(frames)
         self._others_kept = others_kept
         frames = self._weighed(frames)
@@ -103,8 +108,8 @@ class FrameDecoder:
     def _follow_other_words(self, frames: np.ndarray) -> None:
         """The newest frames do not count yet: the beginning of a word of ours may be taken for another."""
         until = len(frames) - FEWEST_LOOK_AHEAD_FRAMES
-        added = frames[max(0, until - math.ceil(HOP_FRAMES)) : until, self._rejects]
-        is_other = bool((added >= OTHER_WORD).any())
+        added = range(max(0, until - math.ceil(HOP_FRAMES)), until)
+        is_other = any(frames[frame, reject] >= OTHER_WORD for frame in added for reject in self._rejects)
         self._other_words_ago = [ago + HOP_FRAMES for ago in self._other_words_ago if ago < REMEMBERED_FRAMES]
         self.other_word_began = is_other and not self._in_other_word
         if self.other_word_began:
@@ -118,7 +123,8 @@ class FrameDecoder:
         proposing = len(frames) - 1 - math.ceil(frames_ago)  # after half a hop it lies between two frames: the earlier
         peak = float(frames[proposing : proposing + PEAK_FRAMES, word].max())
         since_peak = round((frames_ago + 0.5) * self._recogniser.frame_samples)
-        pooled = self._weighed(self._recogniser.pooled(window[-self._samples_before - since_peak :], self._speeds))
+        sound = window[-self._samples_before - since_peak :]
+        pooled = self._weighed(self._recogniser.pooled(sound, self._speeds))
         confidence = peak * max(LEAST_POOLED_SHARE, 1 - float(pooled[self._rejects].sum()))
         self._uncertain = None
         least = min(needed, self._recogniser.running_threshold)
@@ -127,12 +133,17 @@ class FrameDecoder:
         if confidence < needed and frames_ago + HOP_FRAMES <= self.oldest_frames:
             self._uncertain = word, frames_ago
             return []
-        return [Hit(word, confidence, frames_ago)] if confidence >= least else []
+        if confidence < least:
+            return []
+        if self._speeds != self._recogniser.speeds:
+            pooled = self._weighed(self._recogniser.pooled(sound, self._recogniser.speeds))
+        return [Hit(word, confidence, peak * float(pooled[word]), frames_ago)]
 
     def _weighed(self, probabilities: np.ndarray) -> np.ndarray:
         """With what is left of other words."""
         if self._others_kept == 1:
             return probabilities
-        weighed = probabilities.copy()
-        weighed[..., self._rejects] *= self._others_kept
-        return weighed / weighed.sum(axis=-1, keepdims=True)
+        weights = np.ones(probabilities.shape[-1], np.float32)
+        weights[self._rejects] = self._others_kept
+        weighed = probabilities * weights
+        return weighed / np.add.reduce(weighed, axis=-1, keepdims=True)

@@ -51,7 +51,7 @@ def loud_edges(samples: np.ndarray, within_db: float, sample_rate: int = SAMPLE_
 def stream_levels(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """Mean power of every whole step, counted back from the newest sample; a constant offset has none."""
     step = round(STEP_S * sample_rate)
-    return _step_powers(samples[len(samples) % step :] - np.median(samples), step)
+    return _step_powers(samples[len(samples) % step :] - _median(samples), step)
 
 
 def word_extent(levels: np.ndarray, at: int, earliest: int) -> tuple[int, int, float]:
@@ -63,6 +63,15 @@ def word_extent(levels: np.ndarray, at: int, earliest: int) -> tuple[int, int, f
     if start <= earliest:  # no pause before it: the quietest step separates the two words
         start = earliest + int(levels[earliest : at + 1].argmin())
     return start, at + max(after, 1), floor
+
+
+def _median(samples: np.ndarray) -> float:
+    """As numpy's, in a quarter of the time for the few samples of a hop."""
+    half = len(samples) // 2
+    if len(samples) % 2:
+        return np.partition(samples, half)[half]
+    middle = np.partition(samples, (half - 1, half))[half - 1 : half + 1]
+    return (middle[0] + middle[1]) / 2
 
 
 def _step_powers(wave: np.ndarray, step: int) -> np.ndarray:

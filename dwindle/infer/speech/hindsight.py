@@ -70,8 +70,8 @@ class _First(RealTimeInference):
         self.others_s: list[float] = []
         self.answers: deque[np.ndarray] = deque()
 
-    def _frames(self, window: np.ndarray, newest: int) -> np.ndarray:
-        self.answers.append(super()._frames(window, newest))
+    def _frames(self, newest: int) -> np.ndarray:
+        self.answers.append(super()._frames(newest))
         return self.answers[-1]
 
     def _spotted(self) -> None:
@@ -98,7 +98,7 @@ class _Second(RealTimeInference):
         self._first = first
         super().__init__(recogniser, detector, final_ends=True, hurried=False)
 
-    def _frames(self, window: np.ndarray, newest: int) -> np.ndarray:
+    def _frames(self, newest: int) -> np.ndarray:
         return self._first.answers.popleft()
 
     def _needed(self) -> float:

@@ -34,7 +34,7 @@ class HoldBack:
         if is_likely(word):
             self._likely.append(word)
             confirmed = confirmed or bool(held)
-        if confirmed or word.confidence >= needed:
+        if confirmed or word.alone >= needed:
             return [*held, word]
         worth_holding = not word.amid_noise or word.confidence >= WORTH_HOLDING_AMID_NOISE
         self._held = [*held, word] if worth_holding else held

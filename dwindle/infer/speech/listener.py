@@ -5,12 +5,12 @@ import time
 
 import numpy as np
 
-from dwindle.infer.speech import STREAM_WINDOW_S
 from dwindle.infer.speech.decoder import HOP_FRAMES, FrameDecoder, Hit
 from dwindle.infer.speech.edges import BRIDGED_STEPS, STEP_S, stream_levels, word_extent
 from dwindle.infer.speech.hold_back import HOLD_S, HoldBack
 from dwindle.infer.speech.model import Recogniser
 from dwindle.infer.speech.spotter import Spotted, Spotter
+from dwindle.infer.speech.stream_window import StreamWindow
 from dwindle.infer.speech.vad import Background, VoiceActivityDetector
 from dwindle.infer.speech.word import Candidate, WordEvent
 
@@ -40,7 +40,7 @@ class RealTimeInference:
         self._rate = recogniser.sample_rate
         self._frame = recogniser.frame_samples
         self._hop = round(HOP_FRAMES * self._frame)
-        self._window_samples = round(STREAM_WINDOW_S * self._rate / self._frame) * self._frame
+        self._window = StreamWindow(recogniser)
         self._decoder = FrameDecoder(recogniser, self._frames, hurried)
         self._spotter = Spotter()
         self._hold_back = HoldBack()
@@ -59,7 +59,7 @@ class RealTimeInference:
         self._hold_back.reset()
         self._background.reset()
         self._rest = np.zeros(0, np.float32)
-        self._window = np.zeros(self._window_samples, np.float32)
+        self._window.reset()
         self._position = 0  # samples judged so far
         self._decoded_until = 0  # where the newest frame ends that was decoded
         self._voiced_until: float = -math.inf
@@ -103,7 +103,7 @@ class RealTimeInference:
         started = time.perf_counter()
         self._follow_newest(hop)
         self._background.follow(hop)
-        self._window = np.concatenate([self._window[len(hop) :], hop])
+        self._window.append(hop)
         self._position += len(hop)
         if any(self.detector.process(hop)):
             self._voiced_until = self._position
@@ -118,18 +118,18 @@ class RealTimeInference:
         self._decoded_until = max(self._decoded_until, decodable)
         spotted = self._spotted()
         needed = self._needed()
-        hits = self._decoder.decode(self._window, new_frames, needed, self._others_kept)
+        hits = self._decoder.decode(self._window.samples, new_frames, needed, self._others_kept)
         events = [event for hit in hits for event in self._events(hit, needed, started)]
         return events + self._enrolled_words(spotted, started)
 
-    def _frames(self, window: np.ndarray, newest: int) -> np.ndarray:
-        return self.recogniser.frames(window, newest)
+    def _frames(self, newest: int) -> np.ndarray:
+        return self._window.frames(newest)
 
     def _spotted(self) -> Spotted | None:
         """An enrolled word in the newest sound; the decoder then reads the frames of the same run."""
         if not self.recogniser.enrolled:
             return None
-        match = self.recogniser.enrolled.nearest([self.recogniser.direction(self._window)])
+        match = self.recogniser.enrolled.nearest([self._window.direction()])
         return self._spotter.follow(match, self.position_s)
 
     def _needed(self) -> float:
@@ -169,7 +169,7 @@ class RealTimeInference:
         """An enrolled word with its extent: about the loudest moment of what the closest run heard."""
         if spotted is None:
             return []
-        levels = stream_levels(self._window, self._rate)
+        levels = stream_levels(self._window.samples, self._rate)
         since = round((self.position_s - spotted.at_s) / STEP_S)
         heard = levels[: len(levels) - since] if since < len(levels) else levels
         start, end, _ = word_extent(levels, int(heard.argmax()), 0)
@@ -188,7 +188,7 @@ class RealTimeInference:
 
     def _candidate(self, hit: Hit) -> Candidate:
         """What the decoder found, with its extent; the word before it ends where it starts."""
-        levels = stream_levels(self._window, self._rate)
+        levels = stream_levels(self._window.samples, self._rate)
         origin_s = self.position_s - len(levels) * STEP_S
         peak_s = self.position_s - (hit.frames_ago + 0.5) * self._frame / self._rate
         at = min(max(int((peak_s - origin_s) / STEP_S), 0), len(levels) - 1)
@@ -203,7 +203,9 @@ class RealTimeInference:
             self._is_amid_speech,
         )
         power = float(levels[start:end].max())
-        self._newest = Candidate(label, start_s, end_s, hit.confidence, self.position_s, power, amid_noise, amid_speech)
+        self._newest = Candidate(
+            label, start_s, end_s, hit.confidence, hit.alone, self.position_s, power, amid_noise, amid_speech
+        )
         self._newest_peak_s = peak_s
         return self._newest
 

@@ -11,9 +11,10 @@ import numpy as np
 import onnxruntime
 
 from dwindle.errors import UsageError
-from dwindle.infer.model_file import ModelError, open_session, outputs_of
+from dwindle.infer.model_file import ModelError, metadata_of, open_session, outputs_of
 from dwindle.infer.speech import REJECT, STREAM_WINDOW_S
 from dwindle.infer.speech.enrolled import EnrolledWords, read_crowd, read_words, words_beside
+from dwindle.infer.speech.kept_spectra import EARLIER, HOP_KEY, SAMPLES_KEY, SPECTRA, KeptSpectra, declared
 from dwindle.infer.speech.padding import stream_windows, word_window
 from dwindle.infer.speech.speeds import AS_SAID, SPEEDS, at_speed
 
@@ -45,12 +46,10 @@ class Recogniser:
         only_words: bool = False,  # nothing else is said: whatever is heard is one of the words
     ):
         self.path = Path(path)
-        self._session = _checked_session(self.path, threads)
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        metadata = metadata_of(self.path)
+        self._kept_spectra = _kept_spectra(self.path, metadata)
+        self._session = _checked_session(self.path, threads, declared() if self._kept_spectra else b"")
         self.crowd = read_crowd(self.path, metadata)
-        self._only_asked = onnxruntime.RunOptions()
-        self._only_asked.only_execute_path_to_fetches = True  # frames need no pooling, and are asked for most
-        self._heard: tuple[np.ndarray, np.ndarray] | None = None  # what direction() was asked of last
         self.labels: list[str] = _labels(self.path, metadata)
         self.sample_rate = int(_number(self.path, metadata, "sample_rate", 8_000, 192_000))
         self.window_samples = int(_number(self.path, metadata, "window_samples", 1, 10 * self.sample_rate))
@@ -106,19 +105,34 @@ class Recogniser:
         runs = [self._run(at_speed(samples, speed), "logits")[0][0][self._pooled_classes] for speed in speeds]
         return softmax(np.mean(runs, axis=0))
 
-    def frames(self, samples: np.ndarray, newest: int) -> np.ndarray:
-        """Probabilities (newest, labels + blank) of the last frames; each spans `frame_samples` samples."""
-        heard, self._heard = self._heard, None
-        frames = heard[1] if heard and heard[0] is samples else self._run(samples, "frames")[0]
-        return softmax(frames[0][-newest:, self._frame_classes])
+    def frames(self, samples: np.ndarray) -> np.ndarray:
+        """Probabilities (time, labels + blank) of all frames; each spans `frame_samples` samples."""
+        return self.probabilities(self._run(samples, "frames")[0][0])
+
+    def probabilities(self, frames: np.ndarray) -> np.ndarray:
+        """Of what the network answers for frames."""
+        return softmax(frames[:, self._frame_classes])
+
+    def heard(
+        self, window: np.ndarray, spectra: np.ndarray | None, new_samples: int
+    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """What the network answers to a stream's newest sound (embeddings for enrolled words alone), and its spectra.
+
+        `spectra` are those of the window that ended `new_samples` earlier, or None.
+        """
+        wanted = ["frames", "embedding"] if self.enrolled else ["frames"]
+        if self._kept_spectra is None:
+            return dict(zip(wanted, self._run(window, *wanted), strict=True)), None
+        audio, earlier = self._kept_spectra.unheard(window, spectra, new_samples)
+        feed = {"audio": audio[None, :]} | ({} if earlier is None else {EARLIER: earlier})
+        *answers, spectra = outputs_of(self._session, [*wanted, SPECTRA], feed)
+        return dict(zip(wanted, self._checked(answers), strict=True)), spectra
 
     def direction(self, samples: np.ndarray) -> np.ndarray:
-        """Where these samples lie in the crowd of all that is said; the same samples' frames then cost nothing more."""
+        """Where these samples lie in the crowd of all that is said."""
         if self.crowd is None:
             raise ModelError(f"{self.path}: made before words could be enrolled: export it again")
-        frames, embedding = self._run(samples, "frames", "embedding")
-        self._heard = samples, frames
-        return self.crowd.direction(embedding[0])
+        return self.crowd.direction(self._run(samples, "embedding")[0][0])
 
     def directions(self, clip: np.ndarray) -> list[np.ndarray]:
         """Likewise of a clip of one word, heard as in a stream: several times about the word's end."""
@@ -135,7 +149,9 @@ class Recogniser:
         return read_words(path, self.path, len(self.crowd.mean))
 
     def _run(self, samples: np.ndarray, *outputs: str) -> list[np.ndarray]:
-        answers = outputs_of(self._session, outputs, {"audio": samples[None, :]}, self._only_asked)
+        return self._checked(outputs_of(self._session, outputs, {"audio": samples[None, :]}))
+
+    def _checked(self, answers: list[np.ndarray]) -> list[np.ndarray]:
         if not all(math.isfinite(answer.sum()) for answer in answers):
             raise ModelError(f"{self.path}: its outputs are not numbers (NaN or infinite): export it again")
         return answers
@@ -187,12 +203,12 @@ class Recogniser:
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Over the last axis, safe for large values."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    shifted = np.exp(logits - np.maximum.reduce(logits, axis=-1, keepdims=True))
+    return shifted / np.add.reduce(shifted, axis=-1, keepdims=True)
 
 
-def _checked_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    session = open_session(path, threads)
+def _checked_session(path: Path, threads: int, more: bytes) -> onnxruntime.InferenceSession:
+    session = open_session(path, threads, more)
     inputs = [(node.name, node.type, len(node.shape)) for node in session.get_inputs()]
     outputs = [node.name for node in session.get_outputs()]
     if inputs != [("audio", "tensor(float)", 2)] or outputs[:2] != ["logits", "frames"]:
@@ -227,6 +243,14 @@ def _number(path: Path, metadata: dict[str, str], key: str, lowest: float, highe
     if not lowest <= value <= highest:
         raise ModelError(f"{path}: its {key} {metadata[key]!r} is not between {lowest:g} and {highest:g}")
     return value
+
+
+def _kept_spectra(path: Path, metadata: dict[str, str]) -> KeptSpectra | None:
+    """Of a file that says how its spectra lie."""
+    if SAMPLES_KEY not in metadata:
+        return None
+    samples, hop = (int(_number(path, metadata, key, 1, 100_000)) for key in (SAMPLES_KEY, HOP_KEY))
+    return KeptSpectra(samples, hop)
 
 
 def _speeds(path: Path, metadata: dict[str, str]) -> tuple[float, ...]:

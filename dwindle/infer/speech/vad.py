@@ -1,5 +1,6 @@
 """Voice activity and background level: they decide when the network runs and how sure it must be."""
 
+import statistics
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,14 @@ class Background:
 
     def follow(self, hop: np.ndarray) -> None:
         """Take in one more hop; a constant offset has no level."""
-        still = hop - hop.mean()
+        still = hop - hop.sum() / len(hop)
         self._powers.append(float(still @ still) / len(hop))
 
     @property
     def is_loud(self) -> bool:
         """Whether the background is nearly as loud as the newest sound."""
-        powers = np.array(self._powers)
-        return bool(powers[-self._newest_hops :].max() < 10 ** (STANDS_OUT_DB / 10) * np.median(powers))
+        powers = list(self._powers)
+        return max(powers[-self._newest_hops :]) < 10 ** (STANDS_OUT_DB / 10) * statistics.median(powers)
 
 
 class VoiceActivityDetector:

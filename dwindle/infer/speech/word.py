@@ -47,6 +47,7 @@ class Candidate:
     start_s: float
     end_s: float
     confidence: float
+    alone: float  # likewise if nothing else is said
     found_s: float  # how much of the stream had been heard
     power: float  # of its loudest moment
     amid_noise: bool = False  # whether the background was nearly as loud

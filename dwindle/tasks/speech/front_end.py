@@ -25,6 +25,8 @@ class LogMel(nn.Module):
     """Waveform (batch, samples) to log-mel energies (batch, bands, frames); the clip's level cancels out."""
 
     maps = 1
+    spectrum_samples = FRAME_SAMPLES
+    spectra_go_to = frozenset({"ReduceMean", "Div"})  # in an exported graph: the level, and what is divided by it
 
     def __init__(self, mel_bands: int = MEL_BANDS, hop_samples: int = HOP_SAMPLES) -> None:
         super().__init__()

@@ -7,7 +7,8 @@ from torch import nn
 
 from dwindle.checkpoint import Checkpoint
 from dwindle.errors import UsageError, UserError
-from dwindle.tasks.speech.front_end import LogMel
+from dwindle.infer.speech.kept_spectra import HOP_KEY, SAMPLES_KEY
+from dwindle.tasks.speech.front_end import HOP_SAMPLES, LogMel
 from dwindle.tasks.speech.scattering import Scattering
 from dwindle.tasks.speech.sinc_filters import SincFilters
 
@@ -20,6 +21,12 @@ def new_front_end(name: str) -> Any:
     if name not in FRONT_ENDS:
         raise UserError(f"unknown front end {name!r}: choose from {', '.join(FRONT_ENDS)}")
     return FRONT_ENDS[name]()
+
+
+def how_spectra_lie(name: str) -> dict[str, str]:
+    """What a file says of spectra that may be kept; of others nothing."""
+    samples = getattr(FRONT_ENDS[name], "spectrum_samples", 0)
+    return {SAMPLES_KEY: str(samples), HOP_KEY: str(HOP_SAMPLES)} if samples else {}
 
 
 def add_front_end(group: argparse._ArgumentGroup) -> None:

@@ -5,10 +5,12 @@ pooled map itself (`embedding`) is what words are told apart by that no layer wa
 """
 
 import math
+from collections.abc import Set
 
 import torch
 from torch import Tensor, nn
 
+from dwindle.infer.speech.kept_spectra import EARLIER, SPECTRA
 from dwindle.tasks.speech.augment import SpecAugment
 from dwindle.tasks.speech.front_ends import DEFAULT_FRONT_END, new_front_end
 
@@ -53,6 +55,12 @@ class SpeechNet(nn.Module):
         with torch.autocast(audio.device.type, enabled=False):  # half precision overflows in a loud clip's spectrum
             picture = self.spec_augment(self.front_end(audio.float()))
         return self.read(picture)
+
+    @property
+    def kept_spectra(self) -> tuple[str, str, int, Set[str]] | None:
+        """What an exported graph needs so that they may be kept, where each is of its own samples alone."""
+        go_to = getattr(self.front_end, "spectra_go_to", None)
+        return (EARLIER, SPECTRA, self.front_end.bands, go_to) if go_to else None
 
     def read(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The part that is pruned and quantised: the front end's picture in, both readings and the embedding out."""

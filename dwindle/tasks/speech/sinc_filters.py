@@ -21,6 +21,7 @@ from dwindle.tasks.speech.front_end import (
 )
 
 STEP_SAMPLES = 32  # between two energies of a band; a frame averages eight
+MARGIN_SAMPLES = STEP_SAMPLES // 2  # on either side of what a frame hears
 AS_TRANSFORMED = 0.375 * FRAME_SAMPLES**2 / 4  # energies then stand where those of LogMel's transform do
 
 
@@ -28,6 +29,8 @@ class SincFilters(nn.Module):
     """Waveform (batch, samples) to log energies (batch, bands, frames); the clip's level cancels out."""
 
     maps = 1
+    spectrum_samples = 2 * FRAME_SAMPLES  # that a frame hears, margins and all
+    spectra_go_to = frozenset({"Slice", "Concat"})  # in an exported graph
     stays_whole = True  # when a network is quantised
 
     def __init__(self, bands: int = MEL_BANDS) -> None:
@@ -45,14 +48,14 @@ class SincFilters(nn.Module):
         self.register_buffer("pooling", pooling.reshape(1, 1, 1, -1) * (AS_TRANSFORMED / pooling.sum()))
 
     def forward(self, audio: Tensor) -> Tensor:
-        return log_relative(self.energies(audio), self.level_shares)
+        inner = self.energies(audio)
+        energies = torch.cat([inner[:, :, :1], inner, inner[:, :, -1:]], dim=2)
+        return log_relative(energies, self.level_shares)
 
     def energies(self, audio: Tensor) -> Tensor:
-        """Of each band in frames as long, as far apart and as centred as log-mel frames."""
-        padding = (FRAME_SAMPLES - STEP_SAMPLES) // 2
-        pairs = functional.conv1d(
-            audio.unsqueeze(1), self.filters().unsqueeze(1), stride=STEP_SAMPLES, padding=padding
-        ).square()
+        """Of each band in frames as far apart and as centred as log-mel frames; the outermost would need more sound."""
+        inside = audio[:, MARGIN_SAMPLES:-MARGIN_SAMPLES].unsqueeze(1)
+        pairs = functional.conv1d(inside, self.filters().unsqueeze(1), stride=STEP_SAMPLES).square()
         each = (pairs[:, : self.bands] + pairs[:, self.bands :]).unsqueeze(1)
         frames = functional.conv2d(each, self.pooling, stride=(1, HOP_SAMPLES // STEP_SAMPLES))
         return frames.squeeze(1)

@@ -26,7 +26,7 @@ from dwindle.tasks.speech.augment import WaveAugment
 from dwindle.tasks.speech.corpora import HISS
 from dwindle.tasks.speech.crowd import crowd_of
 from dwindle.tasks.speech.datasets import HeardClips
-from dwindle.tasks.speech.front_ends import DEFAULT_FRONT_END
+from dwindle.tasks.speech.front_ends import DEFAULT_FRONT_END, how_spectra_lie
 from dwindle.tasks.speech.losses import TEACHER_TEMPERATURE, spelling_loss
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.tasks.speech.rejection import Heard, best_words, calibrated_threshold, mean_logits, rejected
@@ -240,6 +240,7 @@ class SpokenWords(PlainTask):
             "window_samples": str(WINDOW_SAMPLES),
             "frame_samples": str(frame_samples(engine)),
             "threshold": f"{math.floor(1e6 * threshold) / 1e6:.6f}",  # up would refuse the word that set it
+            **how_spectra_lie(self.front_end),
             **{name: str(value) for name, value in self.stricter.items()},
             "peak_after_start_ms": f"{peak.after_start_ms:.0f}",
             "peak_before_end_ms": f"{peak.before_end_ms:.0f}",
