@@ -22,6 +22,7 @@ from torch import nn
 
 from dwindle.checkpoint import Checkpoint, load_checkpoint
 from dwindle.cli import channels, nonempty, positive_float, positive_int, share, whole_number
+from dwindle.engine import Engine
 from dwindle.errors import UserError, run
 from dwindle.export.measure import multiply_adds, nonzeros, parameters
 from dwindle.files import make_writable, sha256_of
@@ -115,12 +116,7 @@ def write_checkpoint(
     metrics: dict[str, Any],
     teacher_sha256: str | None,
 ) -> None:
-    """Judge the trained model on every data set, print what came out, and write its checkpoint."""
-    scores = task.evaluate(trainer.engine(trainer.plain))
-    print(f"\n{role}: {parameters(trainer.plain):,} parameters")
-    for name, score in scores.items():
-        print(f"  {name:<28} {score}")
-    score_rows = {name: score.as_row() for name, score in scores.items()}
+    """Judge the trained model, and write it as a checkpoint."""
     corpora = set(task.corpora).union(*(load_checkpoint(path).corpora for path in parents_of(role, arguments)))
     checkpoint = Checkpoint(
         task=task.name,
@@ -130,24 +126,35 @@ def write_checkpoint(
         arguments=build_arguments,
         weights=trainer.plain.state_dict(),
         seed=arguments.seed,
-        metrics={**metrics, "conditions": trainer.conditions, "scores": score_rows},
+        metrics={**metrics, "conditions": trainer.conditions},
         corpora=sorted(corpora),
         parent_sha256=teacher_sha256,
         provenance=task.provenance(),
     )
-    folder = Path(arguments.output_dir)
+    keep(checkpoint, trainer.plain, task, trainer.engine(trainer.plain), Path(arguments.output_dir))
+
+
+def keep(checkpoint: Checkpoint, network: nn.Module, task: Task, engine: Engine, folder: Path) -> None:
+    """Judge it on every data set, print what came out, write the file, and record it among the results."""
+    role, is_taught = checkpoint.role, checkpoint.stage == "distilled"
+    scores = task.evaluate(engine)
+    print(f"\n{role}: {parameters(network):,} parameters")
+    for name, score in scores.items():
+        print(f"  {name:<28} {score}")
+    score_rows = {name: score.as_row() for name, score in scores.items()}
+    checkpoint.metrics["scores"] = score_rows
     sha256 = checkpoint.save(folder / f"{role}.pt")
     row = {
-        "version": role if role == "teacher" else "student alone" if teacher_sha256 is None else "distilled student",
-        "stage": role if teacher_sha256 is None else "distilled",
+        "version": role if role == "teacher" else "distilled student" if is_taught else "student alone",
+        "stage": "distilled" if is_taught else role,
         "file": f"{role}.pt",
         "sha256": sha256,
-        "parent_sha256": teacher_sha256,
+        "parent_sha256": checkpoint.parent_sha256,
         "command": checkpoint.command,
         "seed": checkpoint.seed,
-        "parameters": parameters(trainer.plain),
-        "nonzeros": nonzeros(trainer.plain),
-        "multiply_adds": multiply_adds(trainer.plain, task.example_inputs()),
+        "parameters": parameters(network),
+        "nonzeros": nonzeros(network),
+        "multiply_adds": multiply_adds(network, task.example_inputs()),
         "bytes": (folder / f"{role}.pt").stat().st_size,
         "scores": score_rows,
     }
