@@ -55,6 +55,7 @@ def same_speaker(clips: Sequence[Heard], count: int) -> list[Trial]:
         Trial(word, tuple((takes[number + 1 :] + takes[:number])[:count]), (test,))
         for (word, _), takes in groups.items()
         for number, test in enumerate(takes)
+        if len(takes) > count
     ]
 
 

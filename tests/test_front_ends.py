@@ -215,6 +215,22 @@ def test_a_checkpoint_remembers_what_it_hears_with(made, tmp_path):
         open_task(task.name, options_of(task.name, front_end="log_mel"), loaded)
 
 
+def test_who_begins_as_a_student_hears_as_it_does(tmp_path):
+    """A person's own words begin as the released digits, whatever those hear with."""
+    network = SpeechNet(len(LABELS), channels=8, blocks=1, front_end="sinc")
+    arguments = {"classes": len(LABELS), "channels": 8, "blocks": 1, "front_end": "sinc"}
+    checkpoint = Checkpoint("spoken_digits", list(LABELS), "student", "trained", arguments, network.state_dict(), 0)
+    checkpoint.save(tmp_path / "student.pt")
+    for start, named, hears_with in (
+        (None, None, "log_mel"),
+        ("student.pt", None, "sinc"),
+        ("student.pt", "log_mel", "log_mel"),
+    ):
+        options = options_of("spoken_digits", front_end=named)
+        options.start_from = start and str(tmp_path / start)
+        assert open_task("spoken_digits", options).front_end == hears_with
+
+
 def test_checkpoints_of_before_hear_log_mel_energies():
     released = load_checkpoint(ROOT / "artifacts" / "student.pt")
     said_nothing = {name: value for name, value in released.arguments.items() if name != "front_end"}

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from dwindle.checkpoint import Checkpoint
+from dwindle.checkpoint import Checkpoint, load_checkpoint
 from dwindle.errors import UsageError, UserError
 from dwindle.infer.speech.kept_spectra import HOP_KEY, SAMPLES_KEY
 from dwindle.tasks.speech.front_end import HOP_SAMPLES, LogMel
@@ -31,13 +31,17 @@ def how_spectra_lie(name: str) -> dict[str, str]:
 
 def add_front_end(group: argparse._ArgumentGroup) -> None:
     """The flag that chooses one for the networks that a command trains."""
-    group.add_argument("--front_end", choices=FRONT_ENDS, help="what the network hears with (log_mel)")
+    group.add_argument(
+        "--front_end", choices=FRONT_ENDS, help="what the network hears with (that of --start_from, else log_mel)"
+    )
 
 
 def chosen_front_end(options: argparse.Namespace, made_from: Checkpoint | None) -> str:
-    """That of the checkpoint that a later stage goes on from, else what the flag says."""
+    """That of the checkpoint that a later stage goes on from, else what the flag says, else that of who is begun as."""
     if made_from is None:
-        return options.front_end or DEFAULT_FRONT_END
+        start = getattr(options, "start_from", None)
+        begun_as = load_checkpoint(start).arguments if start and not options.front_end else {}
+        return options.front_end or begun_as.get("front_end", DEFAULT_FRONT_END)
     its_own = made_from.arguments.get("front_end", DEFAULT_FRONT_END)
     if options.front_end not in (None, its_own):
         raise UsageError(f"--front_end {options.front_end}: the checkpoint hears with {its_own}: train another")
