@@ -1,5 +1,6 @@
 """State that is carried from hop to hop: the frames are those of one run over the whole recording."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from dwindle.infer.speech.stream_frames import StreamFrames
 from dwindle.task import open_task, options_of
 from dwindle.tasks.speech.front_end import ENERGY_FLOOR, SILENCE_ENERGY
 from dwindle.tasks.speech.network import SpeechNet
-from dwindle.tasks.speech.stream_network import LEVEL_AHEAD, LEVEL_SPECTRA, StreamNet
+from dwindle.tasks.speech.stream_network import LEVEL_SPECTRA, StreamNet
 
 ROOT = Path(__file__).parents[1]
 STUDENT = ROOT / "artifacts/student.pt"
@@ -24,16 +25,31 @@ FRAME = 256
 STEPS = (1, 3, 2, 8)  # frames at a time, over and over
 
 
-@pytest.fixture(scope="module")
-def network() -> SpeechNet:
+@pytest.fixture(scope="module", params=["released", "log_mel"])
+def checkpoint(request, tmp_path_factory) -> Path:
+    """The released student, and one that hears with the other front end that can carry its state."""
+    if request.param == "released":
+        return STUDENT
     saved = load_checkpoint(STUDENT)
-    return open_task(saved.task, options_of(saved.task)).restored(saved, STUDENT).eval()
+    torch.manual_seed(0)
+    arguments = {**saved.arguments, "front_end": "log_mel"}
+    other = SpeechNet(**arguments).state_dict()
+    weights = {name: saved.weights.get(name, tensor) for name, tensor in other.items()}
+    path = tmp_path_factory.mktemp("other") / "student.pt"
+    replace(saved, arguments=arguments, weights=weights).save(path)
+    return path
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory) -> Path:
+def network(checkpoint) -> SpeechNet:
+    saved = load_checkpoint(checkpoint)
+    return open_task(saved.task, options_of(saved.task), saved).restored(saved, checkpoint).eval()
+
+
+@pytest.fixture(scope="module")
+def path(checkpoint, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("stream") / "stream.onnx"
-    export(STUDENT, path)
+    export(checkpoint, path)
     return path
 
 
@@ -52,9 +68,11 @@ def in_one_run(network: SpeechNet, sound: np.ndarray, silent_frames: int) -> np.
     before, behind = torch.zeros(silent_frames * FRAME + FRAME // 2), torch.zeros(silent_frames * FRAME)
     audio = torch.cat([before, torch.from_numpy(sound), behind]).unsqueeze(0)
     with torch.no_grad():
-        energies = network.front_end.energies(audio)
+        margin = (network.front_end.spectrum_samples - FRAME) // FRAME  # of spectra that need more sound
+        energies = functional.pad(network.front_end.energies(audio), (margin, margin), mode="replicate")
+        ahead = StreamNet(network).kept_spectra_ahead
         power = (energies * network.front_end.level_shares.unsqueeze(1)).sum(dim=1, keepdim=True)
-        around = functional.pad(power, (LEVEL_SPECTRA - 1 - LEVEL_AHEAD, LEVEL_AHEAD))
+        around = functional.pad(power, (LEVEL_SPECTRA - 1 - ahead, ahead))
         level = functional.avg_pool1d(around, LEVEL_SPECTRA, stride=1)
         frames = network.read(torch.log(energies / (level + SILENCE_ENERGY) + ENERGY_FLOOR))[1]
     return frames.softmax(dim=2)[0, silent_frames : silent_frames + len(sound) // FRAME].numpy()

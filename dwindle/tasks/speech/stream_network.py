@@ -32,11 +32,14 @@ class StreamNet(nn.Module):
         stem = network.eval().stem
         if stem[2].stride[1] != 1:
             raise UserError("a network that strides over time twice cannot carry its state: only a student can")
-        if not isinstance(network.front_end, LogMel):
-            raise UserError("only a network that hears log-mel energies can carry its state")
+        if not hasattr(network.front_end, "spectrum_samples"):
+            raise UserError("only a network whose spectra are each of their own samples can carry its state")
         self.front_end, self.input_norm = network.front_end, network.input_norm
-        self.state: dict[str, tuple[int, ...]] = {"samples": (FRAME_SAMPLES - HOP_SAMPLES,)}
-        self.state |= {"energies": (LEVEL_AHEAD, MEL_BANDS), "levels": (LEVEL_SPECTRA - 1,)}
+        spectrum = self.front_end.spectrum_samples
+        # a spectrum that hears more sound comes later: it need not be kept for so long
+        self.kept_spectra_ahead = LEVEL_AHEAD - (spectrum - FRAME_SAMPLES) // (2 * HOP_SAMPLES)
+        self.state: dict[str, tuple[int, ...]] = {"samples": (spectrum - HOP_SAMPLES,)}
+        self.state |= {"energies": (self.kept_spectra_ahead, MEL_BANDS), "levels": (LEVEL_SPECTRA - 1,)}
         self.lag_frames = LEVEL_AHEAD // FRAME_SPECTRA + 1
         self.first = fuse_conv_bn_eval(*stem[0])
         self.state["stem"] = (self.first.kernel_size[1] - 1, MEL_BANDS, 1)
@@ -87,17 +90,24 @@ class StreamNet(nn.Module):
 
     def _picture(self, samples: Tensor, joined: Callable[[str, Tensor], Tensor]) -> Tensor:
         """Spectra (batch, time, bands) over the level of the sound around them."""
+        new = self._energies(samples)
+        # a column, not a row of one dimension: ONNX Runtime turns both when it joins a turning to a product
+        level = joined("levels", torch.matmul(new, self.front_end.level_shares.unsqueeze(1)).squeeze(2))
+        mean = functional.avg_pool1d(level.unsqueeze(1), LEVEL_SPECTRA, stride=1).squeeze(1)
+        delayed = joined("energies", new)[:, : -self.kept_spectra_ahead]
+        return torch.log(delayed / (mean.unsqueeze(2) + SILENCE_ENERGY) + ENERGY_FLOOR)
+
+    def _energies(self, samples: Tensor) -> Tensor:
+        """(batch, time, bands)"""
         front_end = self.front_end
+        if not isinstance(front_end, LogMel):
+            return front_end.energies(samples).transpose(1, 2)
         # two halves instead of an unfolding, which no runtime does well
         halves = samples.unflatten(1, (-1, HOP_SAMPLES))
         pieces = torch.cat([halves[:, :-1], halves[:, 1:]], dim=2)
         filters = front_end.mel_filters()
         spectrum = torch.matmul(pieces, front_end.fourier_rows().T)
-        new = torch.matmul(spectrum.square(), torch.cat([filters, filters[:, 1:-1]], dim=1).T)
-        level = joined("levels", torch.matmul(new, front_end.level_shares))
-        mean = functional.avg_pool1d(level.unsqueeze(1), LEVEL_SPECTRA, stride=1).squeeze(1)
-        delayed = joined("energies", new)[:, :-LEVEL_AHEAD]
-        return torch.log(delayed / (mean.unsqueeze(2) + SILENCE_ENERGY) + ENERGY_FLOOR)
+        return torch.matmul(spectrum.square(), torch.cat([filters, filters[:, 1:-1]], dim=1).T)
 
 
 def _pointwise(convolution: nn.Conv2d, whole: Tensor) -> Tensor:
