@@ -34,7 +34,7 @@ help:  ## this list
 
 demo: artifacts/model_int8.onnx .venv-demo/installed  ## hear digits in the recordings of samples/ (light install, no torch)
 	$(LIGHT) infer.py samples/
-	printf '\nThat was a network of about 115 kB on one CPU core. One run of it takes a fraction of a millisecond; a file takes many.\n'
+	printf '\nThat was a network of about 110 kB on one CPU core. One run of it takes a fraction of a millisecond; a file takes many.\n'
 	printf 'What to try next:\n'
 	printf '  %-48s%s\n' '$(LIGHT) infer.py --mic' 'say digits aloud' \
 	    '$(LIGHT) infer.py your.wav --json' 'your own recordings, for a program to read' \

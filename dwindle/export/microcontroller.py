@@ -20,6 +20,7 @@ from onnx import numpy_helper
 
 from dwindle import errors
 from dwindle.cli import FlagParser, pathname
+from dwindle.engine import open_session
 from dwindle.errors import UserError
 from dwindle.export.onnx_file import metadata_of, read_onnx
 from dwindle.export.onnx_graph import makers_of
@@ -35,6 +36,7 @@ SAMPLE_RATE, FRAME_SAMPLES = 8_000, 256
 ONE = 1024
 SCALE_BITS, COSINE_BITS, MEL_BITS, LEVEL_SHARE_BITS, NORM_BITS, TABLE_BITS = 24, 14, 10, 13, 16, 15
 LEVEL_BITS = 43
+FILTER_BITS, PLACES, POOLING_UNIT = 17, 8, 4  # of learnt filters
 TABLE_ENTRIES = 64
 MOST_PRODUCTS = 516  # of a whole number of 16 bits and one of 8, whose sum fits into 32
 
@@ -60,7 +62,9 @@ def write_c(model: Path, folder: Path) -> list[str]:
     """All that a compiler needs; gives the names of the files."""
     header = as_header(model)
     make_writable(folder)
-    sources = sorted(SOURCES.glob("*.[ch]"))
+    other_front_end = "dwindle_log_mel.c" if "dwindle_pooling" in header else "dwindle_sinc.c"
+    (folder / other_front_end).unlink(missing_ok=True)  # of another network that was written there
+    sources = sorted(source for source in SOURCES.glob("*.[ch]") if source.name != other_front_end)
     for source in sources:
         shutil.copyfile(source, folder / source.name)
     with written_whole(folder / "dwindle_model.h") as temporary:
@@ -73,19 +77,20 @@ def as_header(path: Path) -> str:
     model = read_onnx(path)
     try:
         return "\n".join(_lines(model, path.name))
-    except (KeyError, IndexError, ValueError, StopIteration) as error:
-        kind = "with float arithmetic and log-mel energies, as model_int8.onnx is"
+    except (KeyError, IndexError, ValueError, RuntimeError) as error:  # a StopIteration in a generator is one
+        kind = "with float arithmetic and log-mel bands or learnt filters, as model_int8.onnx is"
         raise UserError(f"{path}: not a speech network {kind}") from error
 
 
 def convolutions(model: onnx.ModelProto) -> list[Layer]:
-    """The layers in the order that they are computed in; the front end's has no weights of its own."""
+    """The layers in the order that they are computed in; the front end's are none."""
     values, makers = _constants(model), makers_of(model)
     layers = []
     for node in model.graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             raise ValueError("computes in whole numbers between layers")
-        if node.op_type != "Conv" or node.input[1] not in values | makers:
+        is_layer = node.op_type == "Conv" and not node.name.startswith("front_end.")
+        if not is_layer or node.input[1] not in values | makers:
             continue
         if node.input[1] in values:
             levels, scales = _rounded(values[node.input[1]])
@@ -106,7 +111,8 @@ def _lines(model: onnx.ModelProto, name: str) -> Iterable[str]:
         layers[STEM_LAYERS:-LAYERS_BEHIND],
         layers[-LAYERS_BEHIND:],
     )
-    edges_hz, shares, silence, floor = _front_end(model)
+    shares, silence, floor = _level(model)
+    spectrum_samples, front_end = _front_end(model)
     scale, shift = _input_norm(model)
     wide, channels = len(stem[1].levels), len(across.levels)
     bands = len(shares)
@@ -116,6 +122,7 @@ def _lines(model: onnx.ModelProto, name: str) -> Iterable[str]:
     yield f"/* Made of {name} by python -m dwindle.export.microcontroller. */"
     yield "#ifndef DWINDLE_MODEL_H\n#define DWINDLE_MODEL_H\n\n#include <stdint.h>\n"
     for key, number in {
+        "SPECTRUM_SAMPLES": spectrum_samples,
         "BANDS": bands,
         "CLASSES": len(labels),
         "STEM": len(first.levels),
@@ -134,7 +141,7 @@ def _lines(model: onnx.ModelProto, name: str) -> Iterable[str]:
     quoted = ", ".join(json.dumps(label) for label in labels)
     yield f"static const char *const dwindle_labels[DWINDLE_CLASSES] = {{{quoted}}};"
     yield from _tables()
-    yield from _mel_filters(edges_hz)
+    yield from front_end
     yield _array("uint16_t", "dwindle_level_shares", _wholes(shares, 1 << LEVEL_SHARE_BITS))
     for group, members in {"stem": stem, "trunk": trunk}.items():
         for number, layer in enumerate(members):
@@ -151,16 +158,16 @@ def _lines(model: onnx.ModelProto, name: str) -> Iterable[str]:
 
 
 def _tables() -> Iterable[str]:
-    """One period of the cosine; logarithms and powers of two behind the point, both ends given."""
+    """Logarithms and powers of two behind the point, both ends given."""
     steps = np.arange(TABLE_ENTRIES + 1) / TABLE_ENTRIES
-    period = np.cos(2 * np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES)
-    yield _array("int16_t", "dwindle_cosines", _wholes(period, 1 << COSINE_BITS))
     yield _array("uint16_t", "dwindle_log2_table", _wholes(np.log2(1 + steps), 1 << TABLE_BITS))
     yield _array("uint16_t", "dwindle_exp2_table", _wholes(2**steps - 1, 1 << TABLE_BITS))
 
 
 def _mel_filters(edges_hz: np.ndarray) -> Iterable[str]:
-    """Triangles that rise from one edge to the next and fall to the one after, without their zeros."""
+    """One period of the cosine; triangles from an edge over the next to the one after, without their zeros."""
+    period = np.cos(2 * np.pi * np.arange(FRAME_SAMPLES) / FRAME_SAMPLES)
+    yield _array("int16_t", "dwindle_cosines", _wholes(period, 1 << COSINE_BITS))
     hz = np.arange(FRAME_SAMPLES // 2 + 1) * SAMPLE_RATE / FRAME_SAMPLES
     low, middle, high = (edges_hz[n : len(edges_hz) - 2 + n, None] for n in range(3))
     filters = np.minimum((hz - low) / (middle - low), (high - hz) / (high - middle)).clip(0)
@@ -182,15 +189,50 @@ def _rounded(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.round(weights / scales.reshape(-1, 1, 1, 1)).astype(np.int8), scales
 
 
-def _front_end(model: onnx.ModelProto) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Mel edges in Hz, each band's share of the level, the energy of silence, and the floor of energies."""
-    values = _constants(model)
-    nodes = [node for node in model.graph.node if node.name.startswith("front_end.")]
-    edges = next(values[node.input[0]] for node in nodes if node.op_type == "Sub")
+def _level(model: onnx.ModelProto) -> tuple[np.ndarray, float, float]:
+    """Each band's share of the level, the energy of silence, and the floor of energies."""
+    values, nodes = _constants(model), _front_end_nodes(model)
     shares = next(values[node.input[1]] for node in nodes if node.op_type == "MatMul" and node.input[1] in values)
     added = [values[node.input[1]] for node in nodes if node.op_type == "Add" and node.input[1] in values]
     silence, floor = (float(one) for one in added if one.ndim == 0)
-    return edges.ravel(), shares.ravel(), silence, floor
+    return shares.ravel(), silence, floor
+
+
+def _front_end(model: onnx.ModelProto) -> tuple[int, Iterable[str]]:
+    """How many samples a frame hears, and what the C form of this front end reads."""
+    values, nodes = _constants(model), _front_end_nodes(model)
+    first, *others = (node.input[1] for node in nodes if node.op_type == "Conv")
+    if not others:
+        edges = next(values[node.input[0]] for node in nodes if node.op_type == "Sub")
+        return FRAME_SAMPLES, _mel_filters(edges.ravel())
+    filters, pooling = _evaluated(model, [first, *others])
+    if filters.shape[1:] != (1, FRAME_SAMPLES) or pooling.shape != (1, 1, 1, PLACES):
+        raise ValueError("another front end")
+    return 2 * FRAME_SAMPLES, _learnt_filters(filters[:, 0], pooling.ravel())
+
+
+def _learnt_filters(filters: np.ndarray, pooling: np.ndarray) -> Iterable[str]:
+    """The first half of each, as the other mirrors it; the weights of the places that a frame averages."""
+    even, odd = np.split(filters[:, : FRAME_SAMPLES // 2], 2)
+    yield _array("int16_t", "dwindle_even", _wholes(even, 1 << FILTER_BITS))
+    yield _array("int16_t", "dwindle_odd", _wholes(odd, 1 << FILTER_BITS))
+    yield _array("uint16_t", "dwindle_pooling", _wholes(pooling, POOLING_UNIT))
+
+
+def _front_end_nodes(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    return [node for node in model.graph.node if node.name.startswith("front_end.")]
+
+
+def _evaluated(model: onnx.ModelProto, names: list[str]) -> list[np.ndarray]:
+    """What the graph derives from its constants."""
+    stored = _constants(model)
+    asked = onnx.ModelProto()
+    asked.CopyFrom(model)
+    derived = [name for name in names if name not in stored]
+    asked.graph.output.extend(onnx.ValueInfoProto(name=name) for name in derived)
+    silence = {"audio": np.zeros((1, SAMPLE_RATE), np.float32)}
+    values = dict(zip(derived, open_session(asked.SerializeToString()).run(derived, silence), strict=True))
+    return [np.asarray(values.get(name, stored.get(name))) for name in names]
 
 
 def _input_norm(model: onnx.ModelProto) -> tuple[float, float]:

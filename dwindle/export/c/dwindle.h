@@ -11,6 +11,8 @@
 #endif
 #define DWINDLE_FRAME_SAMPLES 256
 #define DWINDLE_HOP_SAMPLES 128
+#define DWINDLE_EDGES ((DWINDLE_SPECTRUM_SAMPLES - DWINDLE_FRAME_SAMPLES) / (2 * DWINDLE_HOP_SAMPLES)) /* without sound */
+#define DWINDLE_ENERGY_BITS 44 /* how many stand behind the point */
 #define DWINDLE_MOST_FRAMES ((DWINDLE_MOST_SAMPLES - DWINDLE_FRAME_SAMPLES) / DWINDLE_HOP_SAMPLES + 1)
 #define DWINDLE_MOST_TIMES ((DWINDLE_MOST_FRAMES + 1) / 2)
 #define DWINDLE_ONE 1024 /* what stands for 1.0 in all that the network computes and gives */
@@ -21,7 +23,10 @@
 int32_t dwindle_log2(uint64_t number);
 int32_t dwindle_exp2(int32_t power);
 
-/* Normalised log-mel energies of `samples` samples of 16 bits at 8 kHz: picture[band * frames + frame]. Gives the frames;
+/* Energies of DWINDLE_SPECTRUM_SAMPLES samples in DWINDLE_BANDS bands; of frames that follow on a first one in order. */
+void dwindle_energies(const int16_t *sound, int is_first, uint64_t *energies);
+
+/* Normalised logarithms of the energies of `samples` samples of 16 bits at 8 kHz: picture[band * frames + frame]. Gives the frames;
  * 0 where there are too few samples or too many. */
 int dwindle_picture(const int16_t *audio, int samples, int16_t *picture);
 
