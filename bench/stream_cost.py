@@ -1,6 +1,12 @@
-"""What live streams cost: how many one core carries, measured by running them, and whether memory grows."""
+"""What live streams cost: how many one core carries, measured by running them, and whether memory grows.
+
+    OMP_NUM_THREADS=1 python -m bench.stream_cost artifacts/model_int8.onnx older.onnx
+
+counts for several files in turns, on a machine that does nothing else.
+"""
 
 import multiprocessing
+import statistics
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -8,7 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.streams import Stream
+from bench.streams import Stream, unpaused_streams
+from dwindle.cli import FlagParser, nonempty, pathname
+from dwindle.data import data_directory, require
+from dwindle.errors import run
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.listener import RealTimeInference
 from dwindle.infer.speech.model import Recogniser
@@ -17,6 +26,7 @@ TRIAL_S = 6.0
 CHUNK_S = 0.04
 LATEST_S = 0.04  # a stream that lags by more than a chunk is not carried
 HOUR_S, MINUTE_S = 3600, 60
+TURNS = 3
 
 
 def streams_per_core(model: Path, speech: Sequence[Stream]) -> int:
@@ -70,3 +80,22 @@ def _memory_of_an_hour(model: Path, minute: np.ndarray) -> dict[str, float]:
 def _resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096 / 2**20
+
+
+def main() -> None:
+    parser = FlagParser(description=__doc__.split("\n")[0])
+    parser.add_argument("models", type=pathname, nargs="+", metavar="FILE")
+    parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else data/")
+    arguments = parser.parse_args()
+    require("speech_commands", data_dir := data_directory(arguments.data_dir))
+    speech = unpaused_streams(data_dir, share=1.0)
+    carried: dict[Path, list[int]] = {model: [] for model in arguments.models}
+    for _ in range(TURNS):
+        for model, counts in carried.items():
+            counts.append(streams_per_core(model, speech))
+    for model, counts in carried.items():
+        print(f"{statistics.median(counts):6.0f} live streams a core  {model}  ({', '.join(map(str, counts))})")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -110,6 +110,11 @@ def test_alone_a_word_must_be_heard_at_every_speed_and_be_this_one():
         assert asked[-len(speeds) :] == speeds
         assert hit.confidence == pytest.approx(confidence)
         assert hit.alone == pytest.approx(0.9 * 0.5)
+        asked.clear()
+        decoder.reset()
+        (hit,) = [hit for hops in range(3) for hit in decoder.decode(window + hops * hop, 1, 0.4, in_company=True)]
+        assert set(asked) == {speeds[0]}  # in company nobody needs the others
+        assert hit.alone == hit.confidence == pytest.approx(confidence)
 
 
 def hearing(probabilities: dict[int, tuple[float, float]]) -> SimpleNamespace:

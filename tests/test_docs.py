@@ -17,6 +17,7 @@ from tiny_corpus import chord
 from tone_model import RATE, crowd, silence, write_tone_model
 from tone_model import chord as tones
 
+from dwindle.checkpoint import load_checkpoint
 from dwindle.export.measure import parameters
 from dwindle.tasks.speech.network import SpeechNet
 from dwindle.tasks.speech.words import STUDENT
@@ -77,7 +78,8 @@ def test_the_page_shows_every_stage_and_every_way_to_listen():
 
 
 def test_the_page_states_the_size_of_the_network_that_it_makes():
-    network = SpeechNet(classes=len(WORDS), **STUDENT)
+    released = load_checkpoint(ROOT / "artifacts" / "student.pt").arguments  # as which it begins, with its front end
+    network = SpeechNet(classes=len(WORDS), **STUDENT, front_end=released["front_end"])
     assert f"student: {parameters(network):,} parameters" in PAGE
 
 

@@ -18,6 +18,7 @@ class FrameDecoder {
   private inOtherWord = false;
   otherWordBegan = false; // in the newest hop
   private othersKept = 1; // of the probability of other words
+  private inCompany = false; // of words of ours: then none need be heard as if alone
   private readonly words: number[];
   private readonly rejects: number[];
   private readonly samplesBefore: number;
@@ -42,13 +43,15 @@ class FrameDecoder {
     this.otherWordsAgo = [];
     this.inOtherWord = this.otherWordBegan = false;
     this.othersKept = 1;
+    this.inCompany = false;
   }
 
   /** The words in the newest sound, after one more hop, with so many frames not decoded yet. */
-  async decode(window: Float32Array, newFrames: number, needed: number, othersKept: number): Promise<Hit[]> {
+  async decode(window: Float32Array, newFrames: number, needed: number, othersKept: number, inCompany: boolean): Promise<Hit[]> {
     const heard = await this.frames(window, this.oldestFrames + newFrames);
     this.followOtherWords(heard);
     this.othersKept = othersKept;
+    this.inCompany = inCompany;
     const frames = heard.map((frame) => this.weighed(frame));
     const hits: Hit[] = [];
     if (this.uncertain) {
@@ -97,6 +100,7 @@ class FrameDecoder {
       return [];
     }
     if (confidence < this.recogniser.runningThreshold) return [];
+    if (this.inCompany) return [{ index: word, confidence, alone: confidence, framesAgo }];
     const alone = peak * this.weighed(await this.recogniser.pooled(sound, this.recogniser.speeds))[word];
     return [{ index: word, confidence, alone, framesAgo }];
   }
@@ -193,7 +197,8 @@ export class Listener {
     this.decodedUntil = Math.max(this.decodedUntil, decodable);
     const spotted = await this.spotted();
     const needed = this.needed();
-    const hits = await this.decoder.decode(this.window, newFrames, needed, this.othersKept);
+    const inCompany = this.holdBack.likelyWords(this.positionS) > 0;
+    const hits = await this.decoder.decode(this.window, newFrames, needed, this.othersKept, inCompany);
     return [...hits.flatMap((hit) => this.passed(this.word(hit, started), needed)), ...this.enrolledWords(spotted, started)];
   }
 

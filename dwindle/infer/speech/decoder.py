@@ -74,18 +74,26 @@ class FrameDecoder:
         self._in_other_word = False
         self.other_word_began = False  # in the newest hop
         self._others_kept = 1.0
+        self._in_company = False
 
-    def decode(self, window: np.ndarray, new_frames: int, needed: float, others_kept: float = 1.0) -> list[Hit]:
+    def decode(
+        self,
+        window: np.ndarray,
+        new_frames: int,
+        needed: float,
+        others_kept: float = 1.0,
+        in_company: bool = False,
+    ) -> list[Hit]:
         """The words in the newest sound, after one more hop, with so many frames not decoded yet.
 
         A word whose confidence is below `needed` is decoded again with more context, until another one begins. What
         then has at least the recogniser's running threshold, or `needed` where that is lower, is a hit.
         `others_kept` is what counts of the probability of other words: among ours they are less likely than the
-        network, which hears a second at a time, takes them to be.
+        network, which hears a second at a time, takes them to be. Words `in_company` need not be heard as if alone.
         """
         frames = self._frames(self.oldest_frames + new_frames)
         self._follow_other_words(frames)
-        self._others_kept = others_kept
+        self._others_kept, self._in_company = others_kept, in_company
         frames = self._weighed(frames)
         hits = []
         if self._uncertain:
@@ -135,6 +143,8 @@ class FrameDecoder:
             return []
         if confidence < least:
             return []
+        if self._in_company:
+            return [Hit(word, confidence, confidence, frames_ago)]
         if self._speeds != self._recogniser.speeds:
             pooled = self._weighed(self._recogniser.pooled(sound, self._recogniser.speeds))
         return [Hit(word, confidence, peak * float(pooled[word]), frames_ago)]

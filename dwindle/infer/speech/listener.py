@@ -118,7 +118,8 @@ class RealTimeInference:
         self._decoded_until = max(self._decoded_until, decodable)
         spotted = self._spotted()
         needed = self._needed()
-        hits = self._decoder.decode(self._window.samples, new_frames, needed, self._others_kept)
+        in_company = self._hold_back.likely_words(self.position_s) > 0
+        hits = self._decoder.decode(self._window.samples, new_frames, needed, self._others_kept, in_company)
         events = [event for hit in hits for event in self._events(hit, needed, started)]
         return events + self._enrolled_words(spotted, started)
 
