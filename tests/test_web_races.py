@@ -162,6 +162,13 @@ def test_each_finger_draws_its_own_stroke(page):
 
 
 @needs("handwritten_digits")
+def test_what_is_drawn_while_the_model_is_still_coming_is_read(page):
+    """A regression: the field took no stroke until the model was open, and said nothing of it."""
+    clicked(page, "#tab-draw", "#example")
+    page.wait_for_selector("#drawn:text-is('3 4')")
+
+
+@needs("handwritten_digits")
 def test_what_was_cleared_in_mid_stroke_stays_cleared(page):
     page.get_by_role("tab", name="Draw").click()
     page.wait_for_selector("#drawn:has-text('–')")

@@ -19,7 +19,10 @@ export class Draw {
   private isAsking = false;
   private isChanged = false;
 
-  constructor(private readonly brain: Brain, private readonly labels: string[]) {
+  private labels: string[] = [];
+
+  /** The labels come when the model is open; what was drawn until then is read then. */
+  constructor(private readonly brain: Brain, private readonly opened: Promise<string[]>) {
     this.canvas.addEventListener("pointerdown", (event) => {
       this.canvas.setPointerCapture(event.pointerId);
       const stroke = [this.pointOf(event)];
@@ -69,6 +72,9 @@ export class Draw {
   private async answer(): Promise<void> {
     this.isAsking = true;
     try {
+      const labels = await this.opened.catch(() => null); // whoever opens it says what is wrong
+      if (!labels) return;
+      this.labels = labels;
       while (this.isChanged) {
         this.isChanged = false;
         const digits = this.strokes.length ? digitsOf(this.strokes).map(normalised) : [];

@@ -42,7 +42,11 @@ async function begin(): Promise<void> {
   };
   const speak = new Speak(brain, hearing, site);
   if (site.models.digits) {
-    tabs.offer("draw", () => void open("digits").then(({ metadata }) => new Draw(brain, JSON.parse(metadata.labels))).catch(notWhole));
+    tabs.offer("draw", () => {
+      const labels = open("digits").then(({ metadata }) => JSON.parse(metadata.labels) as string[]);
+      labels.catch(notWhole);
+      new Draw(brain, labels);
+    });
   }
   if (site.models.sentiment || site.models.language) tabs.offer("write", () => void write(site, brain, open).catch(notWhole));
   const { metadata } = await open("speech");
