@@ -101,8 +101,9 @@ class FrameDecoder {
     }
     if (confidence < this.recogniser.runningThreshold) return [];
     if (this.inCompany) return [{ index: word, confidence, alone: confidence, framesAgo }];
-    const alone = peak * this.weighed(await this.recogniser.pooled(sound, this.recogniser.speeds))[word];
-    return [{ index: word, confidence, alone, framesAgo }];
+    const { speeds } = this.recogniser;
+    const atAll = this.speeds === speeds ? pooled : this.weighed(await this.recogniser.pooled(sound, speeds));
+    return [{ index: word, confidence, alone: peak * atAll[word], framesAgo }];
   }
 
   /** With what is left of other words. */

@@ -26,8 +26,8 @@ int32_t dwindle_exp2(int32_t power);
 /* Energies of DWINDLE_SPECTRUM_SAMPLES samples in DWINDLE_BANDS bands; of frames that follow on a first one in order. */
 void dwindle_energies(const int16_t *sound, int is_first, uint64_t *energies);
 
-/* Normalised logarithms of the energies of `samples` samples of 16 bits at 8 kHz: picture[band * frames + frame]. Gives the frames;
- * 0 where there are too few samples or too many. */
+/* Normalised logarithms of the energies of `samples` samples of 16 bits at 8 kHz: picture[band * frames + frame]. Gives
+ * the frames; 0 where there are too few samples or too many. */
 int dwindle_picture(const int16_t *audio, int samples, int16_t *picture);
 
 /* What the network says of a sound: logits[DWINDLE_CLASSES] of it as one word; of every 32 ms

@@ -1,7 +1,6 @@
 /* Energies of a Fourier transform of 32 ms through mel filters. */
 #include "dwindle.h"
 
-#define HALF (DWINDLE_FRAME_SAMPLES / 2)
 #define COSINE_BITS 14
 /* How many bits stand behind the point. A windowed sample has 6 more than it came with; the sum of 256 fits into 32.
  * DWINDLE_ENERGY_BITS are 2 * (15 + SAMPLE_BITS), 8 given up, 10 from the filters. */

@@ -13,7 +13,7 @@ import onnxruntime
 from dwindle.errors import UsageError
 from dwindle.infer.model_file import ModelError, metadata_of, open_session, outputs_of
 from dwindle.infer.speech import REJECT, STREAM_WINDOW_S
-from dwindle.infer.speech.enrolled import EnrolledWords, read_crowd, read_words, words_beside
+from dwindle.infer.speech.enrolled import Crowd, EnrolledWords, read_crowd, read_words, words_beside
 from dwindle.infer.speech.kept_spectra import EARLIER, HOP_KEY, SAMPLES_KEY, SPECTRA, KeptSpectra, declared
 from dwindle.infer.speech.padding import stream_windows, word_window
 from dwindle.infer.speech.speeds import AS_SAID, SPEEDS, at_speed
@@ -130,9 +130,15 @@ class Recogniser:
 
     def direction(self, samples: np.ndarray) -> np.ndarray:
         """Where these samples lie in the crowd of all that is said."""
+        crowd = self.needed_crowd  # first of all: a file without one has no embeddings either
+        return crowd.direction(self._run(samples, "embedding")[0][0])
+
+    @property
+    def needed_crowd(self) -> Crowd:
+        """What directions are seen from; without it no word can be enrolled."""
         if self.crowd is None:
             raise ModelError(f"{self.path}: made before words could be enrolled: export it again")
-        return self.crowd.direction(self._run(samples, "embedding")[0][0])
+        return self.crowd
 
     def directions(self, clip: np.ndarray) -> list[np.ndarray]:
         """Likewise of a clip of one word, heard as in a stream: several times about the word's end."""

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from dwindle.infer.model_file import ModelError
 from dwindle.infer.speech import STREAM_WINDOW_S
 from dwindle.infer.speech.model import Recogniser
 
@@ -35,10 +34,7 @@ class StreamWindow:
 
     def direction(self) -> np.ndarray:
         """Where the newest sound lies in the crowd of all that is said."""
-        crowd = self._recogniser.crowd
-        if crowd is None:
-            raise ModelError(f"{self._recogniser.path}: made before words could be enrolled: export it again")
-        return crowd.direction(self._heard()["embedding"][0])
+        return self._recogniser.needed_crowd.direction(self._heard()["embedding"][0])
 
     def _heard(self) -> dict[str, np.ndarray]:
         """What the network answers to these samples; the same run gives frames and embedding."""
