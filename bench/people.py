@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -94,9 +94,13 @@ def judged(data_dir: Path, model: Path, workers: int) -> dict[str, Any]:
                 row = reading_row(group, heard)
             report[kind].append({"collection": name, "recordings": len(group), **row})
     speakers = [clip.speaker for clip in others]
-    taken = accuracy_by_group([one >= recogniser.threshold for one in sure], speakers).as_row()
-    spotted = accuracy_by_group([bool(amid_others[clip.path]) for clip in others], speakers).as_row()
-    return {"thresholds": thresholds, "other_words_taken": taken, "other_words_heard_as_digits": spotted, **report}
+    others_taken = {
+        "other_words_taken": [one >= recogniser.threshold for one in sure],
+        "other_words_heard_as_digits": [bool(amid_others[clip.path]) for clip in others],
+    }
+    shares = {name: accuracy_by_group(taken, speakers) for name, taken in others_taken.items()}
+    rows = {name: replace(share, higher_is_better=False).as_row() for name, share in shares.items()}
+    return {"thresholds": thresholds, **rows, **report}
 
 
 def by_kind(entries: Sequence[Entry]) -> dict[str, list[Entry]]:

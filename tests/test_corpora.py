@@ -63,6 +63,14 @@ def test_a_folder_that_may_not_be_read_is_not_an_empty_one(tmp_path, monkeypatch
         sound_files(tmp_path)
 
 
+def test_hidden_files_beside_sound_are_left_out(tmp_path):
+    """A regression: a folder copied from another system holds "._a.wav" beside "a.wav", and each was refused."""
+    for name in ("a.wav", "._a.wav", ".trash/b.wav"):
+        put(tmp_path / name)
+    assert [path.name for path in sound_files(tmp_path)] == ["a.wav"]
+    assert not list(sound_files(tmp_path / "nowhere"))
+
+
 def test_a_stray_file_among_fsdd_is_named(tmp_path):
     put(tmp_path / "fsdd/recordings/0_theo_0.wav")
     put(tmp_path / "fsdd/recordings/copy of 1.wav")

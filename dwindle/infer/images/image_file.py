@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dwindle.errors import UserError
+from dwindle.infer.folder import files_below
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm")
@@ -25,16 +26,8 @@ DRAFT_SIDE = 1_600  # JPEG decodes at a half, a quarter … of its size, which i
 
 
 def image_files(folder: Path) -> Iterator[Path]:
-    """The images in a folder and the folders in it, by name; hidden ones are left out."""
-    names: list[Path] = []
-    for parent, folders, files in os.walk(folder, onerror=_raised):  # rglob skips in silence what it may not read
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        names += [Path(parent, name) for name in files if not name.startswith(".")]
-    return iter(sorted(path for path in names if path.suffix.lower() in SUFFIXES and path.is_file()))
-
-
-def _raised(error: OSError) -> None:
-    raise error
+    """The images in a folder and the folders in it."""
+    return files_below(folder, SUFFIXES)
 
 
 @dataclass(frozen=True)

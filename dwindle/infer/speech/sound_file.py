@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from dwindle.errors import UserError
+from dwindle.infer.folder import files_below
 from dwindle.infer.speech import SAMPLE_RATE, mpeg
 from dwindle.infer.speech.processor import Downmix, Resampler
 
@@ -128,12 +129,5 @@ def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_fram
 
 
 def sound_files(folder: Path) -> Iterator[Path]:
-    """Every sound file below a folder, in a fixed order; none when the folder is not there."""
-    walked = os.walk(folder, onerror=_unless_missing)  # and not rglob, which skips in silence what it may not read
-    names = (Path(parent, name) for parent, _, files in walked for name in files)
-    return iter(sorted(path for path in names if path.suffix.lower() in SOUND_SUFFIXES))
-
-
-def _unless_missing(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
+    """The sound files in a folder and the folders in it."""
+    return files_below(folder, SOUND_SUFFIXES)
