@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from beep import Beep
 
+from bench.enrol_voices import SPEAKERS, TAKES, WORDS, mixed_in_training, prompts_of
 from dwindle.errors import UserError
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
 from dwindle.tasks.speech import kokoro, kokoro_prompts
 from dwindle.tasks.speech.kokoro import Kokoro, kept, kokoro_phrases, kokoro_words, main, model_folder, speak_all
 from dwindle.tasks.speech.kokoro_prompts import COUNTS, OTHER, SPELLINGS, STRING, TEXT, WORD, Prompt, prompts
 from dwindle.tasks.speech.running_text import names_a_digit
-from dwindle.tasks.speech.vocabulary import DIGIT_WORDS
+from dwindle.tasks.speech.vocabulary import DIGIT_WORDS, OTHER_WORDS
 from dwindle.tasks.speech.voices import PEAK
 
 SEVEN = Prompt(WORD, "seven", "sˈɛwən", "", "af_sky", 1.0, "")
@@ -122,3 +123,14 @@ def test_texts_are_read_and_take_on_an_accent(engine):
     assert engine._spelled(plain) != engine._spelled(replace(plain, changes="θt ɹɾ"))
     assert not set("θɹ") & set(engine._spelled(replace(plain, changes="θt ɹɾ")))
     assert 0.5 < len(engine.say(plain).samples) / SAMPLE_RATE < 2.5
+
+
+def test_the_voices_that_enrol_words_are_mixtures_and_say_words_that_training_never_held():
+    trained = " ".join(prompt.text.lower() for chunk in prompts() for prompt in chunk)
+    takes = [take for number in range(SPEAKERS) for take in prompts_of(number)]
+    assert not [word for word in WORDS if word in trained or word in OTHER_WORDS]
+    assert not {frozenset(voice.partition(":")[0] for voice in take.speaker.split("+")) for take in takes} & (
+        mixed_in_training()
+    )
+    assert len({take.speaker for take in takes}) == SPEAKERS
+    assert len({(take.text, take.speaker, take.speed) for take in takes}) == len(takes) == SPEAKERS * TAKES * len(WORDS)

@@ -49,6 +49,17 @@ def test_an_mp3_of_which_libsndfile_would_lose_the_end_is_refused(tmp_path):
         read_audio(tmp_path / "a.mp3")
 
 
+@pytest.mark.parametrize("title", [b"", b"ID3\3\0\0\0\0\0\x0aTIT2\0\0\0\0\0\0"])
+def test_joined_mp3s_are_refused_and_not_heard_in_part(tmp_path, title):
+    """A regression: libsndfile reads as much as the first one's header says."""
+    single, joined = tmp_path / "single.mp3", tmp_path / "joined.mp3"
+    soundfile.write(single, sine(440, 1.0, 16_000), 16_000)
+    assert len(read_audio(single)) == pytest.approx(SAMPLE_RATE, abs=0.1 * SAMPLE_RATE)
+    joined.write_bytes(single.read_bytes() + title + single.read_bytes())
+    with pytest.raises(AudioError, match="as joined MP3s do: encode it again"):
+        read_audio(joined)
+
+
 @given(st.binary(max_size=200))
 def test_what_is_no_mp3_has_some_length(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "a.mp3"

@@ -12,9 +12,7 @@ def files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     that may not be read is an error and not an empty one.
     """
     found: list[Path] = []
-    for parent, folders, names in os.walk(
-        folder, onerror=_unless_missing
-    ):  # rglob skips what it may not read
+    for parent, folders, names in os.walk(folder, onerror=_unless_missing):  # rglob skips what it may not read
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(parent, name) for name in names if not name.startswith(".")]
     return iter(sorted(path for path in found if path.suffix.lower() in suffixes))

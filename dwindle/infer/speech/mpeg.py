@@ -20,23 +20,24 @@ def says_its_length(path: str | os.PathLike) -> bool:
 
 
 def samples_in(path: str | os.PathLike) -> int:
-    """How many samples the frames hold, up to the first that is none."""
+    """How many samples the frames hold, up to the first that is none; also those of a recording joined to it."""
     samples = 0
     with open(path, "rb") as file:
         _skip_id3(file)
         while frame := _frame(file.read(4)):
             size, count = frame
             file.seek(size - 4, os.SEEK_CUR)
+            _skip_id3(file)
             samples += count
     return samples
 
 
 def _skip_id3(file: BinaryIO) -> None:
-    head = file.read(ID3_BYTES)
+    begin, head = file.tell(), file.read(ID3_BYTES)
+    size = 0
     if head.startswith(b"ID3"):  # its size is in 7 bits of each of four bytes
-        file.seek(ID3_BYTES + sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:10]))))
-    else:
-        file.seek(0)
+        size = ID3_BYTES + sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:10])))
+    file.seek(begin + size)
 
 
 def _frame(header: bytes) -> tuple[int, int] | None:

@@ -17,7 +17,8 @@ from dwindle.infer.speech.processor import Downmix, Resampler
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
 LONGEST_HEADER_BYTES = 4096  # of a sound file; a longer one that holds no samples holds something else
-MPEG_DELAY_FRAMES = 2 * 1152  # that a decoder may take away at either end
+MPEG_DELAY_FRAMES = 5 * 1152  # that an encoder may add at either end, with the header
+_JOINED = "{}: goes on after the length that it states, as joined MP3s do: encode it again"
 _UNSTATED = "{}: does not say how long it is: encode it again, from a file and not from a pipe"
 PIPED_BYTES = 0x7FFF0000  # from here on, a size in a header stands for "unknown", as programs that write to pipes mean
 LOUDEST = 100.0  # of full scale: 40 dB above it lies no recording, but one whose floats are scaled like integers
@@ -103,11 +104,12 @@ def _promises_more(remarks: str) -> bool:
 
 def _frames_promised(path: str | os.PathLike, sound: soundfile.SoundFile) -> int:
     """How many there must be; an MP3 that does not say so promises none, and what libsndfile guesses is read of it."""
-    if sound.format != "MP3" or mpeg.says_its_length(path):
+    if sound.format != "MP3":
         return sound.frames
-    if mpeg.samples_in(path) > sound.frames + MPEG_DELAY_FRAMES:
-        raise AudioError(_UNSTATED.format(path))
-    return 0
+    is_told, holds_more = mpeg.says_its_length(path), mpeg.samples_in(path) > sound.frames + MPEG_DELAY_FRAMES
+    if holds_more:
+        raise AudioError((_JOINED if is_told else _UNSTATED).format(path))
+    return sound.frames if is_told else 0
 
 
 def _mono_blocks(path: str | os.PathLike, sound: soundfile.SoundFile, block_frames: int) -> Iterator[np.ndarray]:

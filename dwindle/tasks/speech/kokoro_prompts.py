@@ -117,7 +117,7 @@ def _drawn(kind: str, number: int) -> Prompt:
         phonemes = "".join(gap + spelled[digit] for gap, digit in zip(_gaps(len(digits), rng), digits, strict=True))
         return Prompt(kind, " ".join(DIGIT_WORDS[digit] for digit in digits), phonemes, "", speaker, speed, mark)
     text = _other_word(rng) if kind == OTHER else drawn_text(rng)
-    return Prompt(kind, text, "", _accent(rng) if rng.random() < ACCENT_SHARE else "", speaker, speed, mark)
+    return Prompt(kind, text, "", drawn_accent(rng) if rng.random() < ACCENT_SHARE else "", speaker, speed, mark)
 
 
 def _speaker(rng: np.random.Generator) -> str:
@@ -147,7 +147,8 @@ def _other_word(rng: np.random.Generator) -> str:
     return word
 
 
-def _accent(rng: np.random.Generator) -> str:
+def drawn_accent(rng: np.random.Generator) -> str:
+    """Which sounds of other words an accent changes, and into what."""
     changed = [sound for sound in CHANGES if rng.random() < CHANGE_SHARE]
     return " ".join(sound + str(rng.choice(list(CHANGES[sound]))) for sound in changed)
 
