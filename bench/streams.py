@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dwindle.infer.speech import REJECT, SAMPLE_RATE
-from dwindle.infer.speech.edges import MARGIN_MS, speech_edges
+from dwindle.infer.speech.edges import speech_edges, spoken_edges
 from dwindle.infer.speech.sound_file import read_audio
 from dwindle.tasks.speech.corpora import TEST, VALIDATION, Clip, fsdd, negatives, noise, speech_commands
 from dwindle.tasks.speech.store import FULL_SCALE
@@ -161,23 +161,19 @@ def _strings(parts: Sequence[Sequence[Clip]], gaps_s: tuple[float, float], rng: 
 
 def _string(clips: Sequence[Clip], gaps_s: Sequence[float], rng: np.random.Generator) -> Stream:
     """The clips one after the other, without the silence around them; a negative gap lets neighbours overlap."""
-    margin = MARGIN_MS * SAMPLE_RATE // 1000
-    placed, at = [], round(LEAD_S * SAMPLE_RATE)
+    placed, words, at = [], [], round(LEAD_S * SAMPLE_RATE)
     for clip, gap_s in zip(clips, gaps_s, strict=True):
         samples = _sound(clip.path)
-        word = _faded(samples[slice(*speech_edges(samples))])
-        placed.append((at, word, None if clip.label == REJECT else clip.label))
+        begin, end = speech_edges(samples)
+        word = _faded(samples[begin:end])
+        start_s, end_s = ((at + edge - begin) / SAMPLE_RATE for edge in spoken_edges(samples))  # no margin is a word
+        words.append(Spoken(None if clip.label == REJECT else clip.label, start_s, end_s))
+        placed.append((at, word))
         at += len(word) + round(gap_s * SAMPLE_RATE)
-    length = max(start + len(word) for start, word, _ in placed) + round(LEAD_S * SAMPLE_RATE)
+    length = max(start + len(word) for start, word in placed) + round(LEAD_S * SAMPLE_RATE)
     mixed = np.zeros(length, np.float32)
-    for start, word, _ in placed:
+    for start, word in placed:
         mixed[start : start + len(word)] += word
-    words = [
-        # the last sample is the last that stands out of the background: the margin after it is no word. A clip that
-        # is cut closer than the margin loses up to 20 ms of its word by this: its latency then reads as much too long
-        Spoken(label, (start + margin) / SAMPLE_RATE, (start + len(word) - margin) / SAMPLE_RATE)
-        for start, word, label in placed
-    ]
     return Stream(_in_a_quiet_room(mixed, rng), words)
 
 

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 from script_process import ROOT
 from tiny_corpus import write_fsdd
 
@@ -32,6 +33,16 @@ def test_every_clip_of_the_split_is_said_once_and_where_the_truth_says(tmp_path)
         for word in one.words:
             said, background = one.samples[int(word.start_s * 8_000) : int(word.end_s * 8_000)], one.samples[:2_000]
             assert said.std() > 50 * background.std()
+
+
+def test_a_word_ends_where_its_clip_does_that_is_cut_there(tmp_path):
+    """A regression: a margin that the clip does not have was taken off its word: its latency was 20 ms too long."""
+    write_fsdd(tmp_path)
+    for path in tmp_path.rglob("*.wav"):
+        soundfile.write(path, 0.5 * np.sin(2 * np.pi * 400 * np.arange(2_400) / SAMPLE_RATE), SAMPLE_RATE)
+    for one in fsdd_streams(tmp_path, 0.2, "test", share=1.0):
+        gaps_s = [after.start_s - before.end_s for before, after in zip(one.words, one.words[1:], strict=False)]
+        assert gaps_s == pytest.approx([0.2] * len(gaps_s), abs=0.002)
 
 
 def test_time_runs_from_a_words_last_sample_to_its_answer():

@@ -18,6 +18,13 @@ BRIDGED_STEPS = 8  # a gap of no more steps is part of the word
 
 
 def speech_edges(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> tuple[int, int]:
+    """What to keep of a recording of one word: its speech, with a margin on either side as far as the clip has one."""
+    first, end = spoken_edges(samples, sample_rate)
+    margin = sample_rate * MARGIN_MS // 1000
+    return max(0, first - margin), min(len(samples), end + margin)
+
+
+def spoken_edges(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> tuple[int, int]:
     """First sample of speech and the one after its last; the whole clip when nothing stands out."""
     step = round(STEP_S * sample_rate)
     if len(samples) // step < 3:
@@ -34,8 +41,8 @@ def speech_edges(samples: np.ndarray, sample_rate: int = SAMPLE_RATE) -> tuple[i
     faint, farthest = height > FAINT_SHARE, round(LONGEST_FAINT_MS / 1000 / STEP_S)
     first = spoken[0] - _run(faint[: spoken[0]][::-1][:farthest])
     last = spoken[-1] + _run(faint[spoken[-1] + 1 :][:farthest])
-    margin = sample_rate * MARGIN_MS // 1000
-    return max(0, int(first) * step - margin), min(len(samples), (int(last) + 1) * step + margin)
+    end = (int(last) + 1) * step
+    return int(first) * step, end if end + step <= len(samples) else len(samples)
 
 
 def loud_edges(samples: np.ndarray, within_db: float, sample_rate: int = SAMPLE_RATE) -> tuple[int, int]:
