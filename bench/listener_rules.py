@@ -66,6 +66,8 @@ LIVE_CHANGES: dict[str, Change] = {  # what files, heard twice, do not ask
     "three words are speech": (listener, "AMID_WORDS", 3),
     "others amid digits as elsewhere": (listener, "OTHERS_KEPT", 1.0),
     "others amid digits a tenth": (listener, "OTHERS_KEPT", 0.1),
+    "no sooner in silence": (decoder, "EARLIER_IN_SILENCE_FRAMES", 0),
+    "two frames sooner in silence": (decoder, "EARLIER_IN_SILENCE_FRAMES", 2),
     "0.1 s earlier": (decoder, "DECODE_BEFORE_END_S", 0.25),
     "0.1 s later": (decoder, "DECODE_BEFORE_END_S", 0.05),
 }

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dwindle.infer.speech.vad import NEWEST_S, REMEMBERED_S, STANDS_OUT_DB, Background
+from dwindle.infer.speech.vad import FALLEN_DB, NEWEST_S, REMEMBERED_S, STANDS_OUT_DB, Background
 
 HOP_S = 0.05
 HOP = 400
@@ -40,6 +40,14 @@ def test_a_recording_that_begins_with_a_word_was_quiet_before():
 
 def test_noise_is_forgotten_when_it_has_been_quiet_for_a_while():
     assert not after((3.0, 0.1), (REMEMBERED_S, 0.001), (NEWEST_S, 0.1)).is_loud
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.3])
+def test_a_word_is_over_once_a_hop_is_far_below_it(offset):
+    word, breath = (0.4, 0.1), (HOP_S, 0.02)
+    assert not after(word, breath, offset=offset).has_fallen
+    assert after(word, (HOP_S, 0.1 * 10 ** (-(FALLEN_DB + 1) / 20)), offset=offset).has_fallen
+    assert not after((1.0, 0.001), offset=offset).has_fallen  # where nobody has spoken, nothing falls
 
 
 @given(st.floats(0.3, 30))

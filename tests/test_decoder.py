@@ -39,9 +39,9 @@ class Reading(FrameDecoder):
         self._sound = np.zeros(0)
         super().__init__(recogniser, lambda newest: recogniser.frames(self._sound, newest), hurried)
 
-    def decode(self, window: np.ndarray, *arguments, **options):
+    def decode(self, window: np.ndarray, new_frames: int, needed: float, **options):
         self._sound = window
-        return super().decode(window, *arguments, **options)
+        return super().decode(window, new_frames, self.look_ahead_frames, needed, **options)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.25, 0.75])
@@ -204,3 +204,10 @@ def test_a_word_has_its_peak_within_five_frames():
     for peak, times in ((104, 1), (107, 0)):
         faint = dict.fromkeys(range(100, peak), (0.06, 0.0))
         assert len(read(Reading(hearing(faint | {peak: (0.9, 0.0)})), 140)) == times
+
+
+def test_a_word_is_decoded_sooner_where_silence_follows_and_somebody_waits():
+    heard = hearing_one_word(100 * FRAME)
+    hurried, patient = Reading(heard), Reading(heard, hurried=False)
+    assert hurried.look_ahead(in_silence=True) < hurried.look_ahead(in_silence=False) == hurried.look_ahead_frames
+    assert patient.look_ahead(in_silence=True) == patient.look_ahead_frames

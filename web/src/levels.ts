@@ -60,7 +60,16 @@ export class Background {
   }
 
   get isLoud(): boolean {
-    return Math.max(...this.powers.slice(-this.newestHops)) < 10 ** (RULES.standsOutDb / 10) * median(this.powers);
+    return this.loudest < 10 ** (RULES.standsOutDb / 10) * median(this.powers);
+  }
+
+  /** Whether the newest hop is far below the sound just before it. */
+  get hasFallen(): boolean {
+    return this.powers[this.powers.length - 1] < 10 ** (-RULES.fallenDb / 10) * this.loudest;
+  }
+
+  private get loudest(): number {
+    return Math.max(...this.powers.slice(-this.newestHops));
   }
 }
 

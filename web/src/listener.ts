@@ -26,7 +26,7 @@ class FrameDecoder {
   private active: number | null = null; // the word being said, proposed already
   private uncertain: { word: number; framesAgo: number } | null = null; // a proposed word to decode again
 
-  constructor(private readonly recogniser: Recogniser, private readonly frames: Recogniser["frames"], hurried: boolean) {
+  constructor(private readonly recogniser: Recogniser, private readonly frames: Recogniser["frames"], private readonly hurried: boolean) {
     const { labels, frameSamples, sampleRate, peakBeforeEndS, peakAfterStartS } = recogniser;
     this.words = [...labels.keys()].filter((index) => labels[index] !== REJECT);
     this.rejects = [...labels.keys()].filter((index) => labels[index] === REJECT);
@@ -46,9 +46,16 @@ class FrameDecoder {
     this.inCompany = false;
   }
 
-  /** The words in the newest sound, after one more hop, with so many frames not decoded yet. */
-  async decode(window: Float32Array, newFrames: number, needed: number, othersKept: number, inCompany: boolean): Promise<Hit[]> {
-    const heard = await this.frames(window, this.oldestFrames + newFrames);
+  /** How many frames follow a frame before it is decoded. */
+  lookAhead(inSilence: boolean): number {
+    return this.lookAheadFrames - (this.hurried && inSilence ? RULES.earlierInSilenceFrames : 0);
+  }
+
+  /** The words in the newest sound, after one more hop, with so many frames before the last not decoded yet. */
+  async decode(
+    window: Float32Array, newFrames: number, lookAhead: number, needed: number, othersKept: number, inCompany: boolean,
+  ): Promise<Hit[]> {
+    const heard = await this.frames(window, this.oldestFrames + Math.max(newFrames, Math.ceil(RULES.hopFrames)));
     this.followOtherWords(heard);
     this.othersKept = othersKept;
     this.inCompany = inCompany;
@@ -58,7 +65,7 @@ class FrameDecoder {
       const { word, framesAgo } = this.uncertain;
       hits.push(...(await this.confirmed(window, frames, word, framesAgo + RULES.hopFrames, needed)));
     }
-    for (let framesAgo = this.lookAheadFrames + newFrames - 1; framesAgo >= this.lookAheadFrames; framesAgo--) {
+    for (let framesAgo = lookAhead + newFrames - 1; framesAgo >= lookAhead; framesAgo--) {
       const frame = frames[frames.length - 1 - framesAgo];
       if (this.active !== null && frame[this.active] < RULES.released) this.active = null;
       const best = this.words.reduce((one, other) => (frame[other] > frame[one] ? other : one));
@@ -188,7 +195,8 @@ export class Listener {
     this.position += hop.length;
     if (this.detector.process(hop)) this.voicedUntil = this.position;
     if (!this.voiceActive) return this.enrolledWords(this.spotter.finish(), started);
-    const decodable = this.position - this.decoder.lookAheadFrames * this.frame;
+    const lookAhead = this.decoder.lookAhead(this.background.hasFallen);
+    const decodable = this.position - lookAhead * this.frame;
     const oldest = decodable - Math.round(RULES.preRollS * this.rate);
     if (oldest > this.decodedUntil) { // silence lay between
       this.decoder.reset();
@@ -199,7 +207,7 @@ export class Listener {
     const spotted = await this.spotted();
     const needed = this.needed();
     const inCompany = this.holdBack.likelyWords(this.positionS) > 0;
-    const hits = await this.decoder.decode(this.window, newFrames, needed, this.othersKept, inCompany);
+    const hits = await this.decoder.decode(this.window, newFrames, lookAhead, needed, this.othersKept, inCompany);
     return [...hits.flatMap((hit) => this.passed(this.word(hit, started), needed)), ...this.enrolledWords(spotted, started)];
   }
 

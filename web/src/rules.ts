@@ -8,11 +8,11 @@ export const REJECT = "reject"; // the class of everything that is none of the w
 export const RULES = {
   // vad.py, the energy detector and the background
   detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
-  rememberedS: 2, newestS: 0.5, standsOutDb: 12,
+  rememberedS: 2, newestS: 0.5, standsOutDb: 12, fallenDb: 20,
   // speeds.py and model.py
   speeds: [0.9, 1, 1.1], runningThreshold: 0.3,
   // decoder.py
-  hopFrames: 1.5, decodeBeforeEndS: 0.15, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10,
+  hopFrames: 1.5, decodeBeforeEndS: 0.15, earlierInSilenceFrames: 1, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10,
   certainAtOnce: 0.8, retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
   pooledBeforeS: 0.09,
   // hold_back.py

@@ -15,6 +15,7 @@ from dwindle.infer.speech.speeds import AS_SAID
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 DECODE_BEFORE_END_S = 0.15  # of the median word its peak frame is first decoded, with the frames until then as context
+EARLIER_IN_SILENCE_FRAMES = 1  # by whoever hurries, once the sound has fallen: it may have been a short word
 DECODE_AT_END_S = 0.0  # likewise, by whoever need not hurry: a "six" that has not ended yet may be an "eight"
 FEWEST_LOOK_AHEAD_FRAMES, MOST_LOOK_AHEAD_FRAMES = 3, 10  # after a frame, before it is first decoded
 CERTAIN_AT_ONCE = 0.8  # confidence from which a word is accepted at its first decoding: "four" may become "forward"
@@ -53,6 +54,7 @@ class FrameDecoder:
     ):
         self._recogniser = recogniser
         self._frames = frames
+        self._hurried = hurried
         self._speeds = AS_SAID if hurried else recogniser.speeds
         labels = recogniser.labels
         self._words = np.array([index for index, label in enumerate(labels) if label != REJECT])
@@ -76,22 +78,27 @@ class FrameDecoder:
         self._others_kept = 1.0
         self._in_company = False
 
+    def look_ahead(self, in_silence: bool) -> int:
+        """How many frames follow a frame before it is decoded."""
+        return self.look_ahead_frames - (EARLIER_IN_SILENCE_FRAMES if self._hurried and in_silence else 0)
+
     def decode(
         self,
         window: np.ndarray,
         new_frames: int,
+        look_ahead: int,
         needed: float,
         others_kept: float = 1.0,
         in_company: bool = False,
     ) -> list[Hit]:
-        """The words in the newest sound, after one more hop, with so many frames not decoded yet.
+        """The words in the newest sound, after one more hop, with so many frames before the last not decoded yet.
 
         A word whose confidence is below `needed` is decoded again with more context, until another one begins. What
         then has at least the recogniser's running threshold, or `needed` where that is lower, is a hit.
         `others_kept` is what counts of the probability of other words: among ours they are less likely than the
         network, which hears a second at a time, takes them to be. Words `in_company` need not be heard as if alone.
         """
-        frames = self._frames(self.oldest_frames + new_frames)
+        frames = self._frames(self.oldest_frames + max(new_frames, math.ceil(HOP_FRAMES)))
         self._follow_other_words(frames)
         self._others_kept, self._in_company = others_kept, in_company
         frames = self._weighed(frames)
@@ -99,7 +106,7 @@ class FrameDecoder:
         if self._uncertain:
             word, frames_ago = self._uncertain
             hits += self._confirmed(window, frames, word, frames_ago + HOP_FRAMES, needed)
-        for frames_ago in range(self.look_ahead_frames + new_frames - 1, self.look_ahead_frames - 1, -1):
+        for frames_ago in range(look_ahead + new_frames - 1, look_ahead - 1, -1):
             frame = frames[-1 - frames_ago]
             if self._active is not None and frame[self._active] < RELEASED:
                 self._active = None

@@ -109,7 +109,8 @@ class RealTimeInference:
             self._voiced_until = self._position
         if not self.voice_active:
             return self._enrolled_words(self._spotter.finish(), started)
-        decodable = self._position - self._decoder.look_ahead_frames * self._frame
+        look_ahead = self._decoder.look_ahead(self._background.has_fallen)
+        decodable = self._position - look_ahead * self._frame
         oldest = decodable - self._pre_roll_samples
         if oldest > self._decoded_until:  # silence lay between
             self._decoder.reset()
@@ -119,7 +120,7 @@ class RealTimeInference:
         spotted = self._spotted()
         needed = self._needed()
         in_company = self._hold_back.likely_words(self.position_s) > 0
-        hits = self._decoder.decode(self._window.samples, new_frames, needed, self._others_kept, in_company)
+        hits = self._decoder.decode(self._window.samples, new_frames, look_ahead, needed, self._others_kept, in_company)
         events = [event for hit in hits for event in self._events(hit, needed, started)]
         return events + self._enrolled_words(spotted, started)
 

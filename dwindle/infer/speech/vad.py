@@ -23,6 +23,7 @@ NOISE_RISE_DB_PER_S = 3.0  # how fast the energy detector takes a steady sound f
 REMEMBERED_S = 2.0  # of the stream, whose median level is the background's
 NEWEST_S = 0.5  # of it: where a word is when it is judged
 STANDS_OUT_DB = 12.0  # a word's level above the background
+FALLEN_DB = 20.0  # below the loudest of the newest sound: the word in it is over
 
 
 class Background:
@@ -45,8 +46,16 @@ class Background:
     @property
     def is_loud(self) -> bool:
         """Whether the background is nearly as loud as the newest sound."""
-        powers = list(self._powers)
-        return max(powers[-self._newest_hops :]) < 10 ** (STANDS_OUT_DB / 10) * statistics.median(powers)
+        return self._loudest < 10 ** (STANDS_OUT_DB / 10) * statistics.median(self._powers)
+
+    @property
+    def has_fallen(self) -> bool:
+        """Whether the newest hop is far below the sound just before it."""
+        return self._powers[-1] < 10 ** (-FALLEN_DB / 10) * self._loudest
+
+    @property
+    def _loudest(self) -> float:
+        return max(list(self._powers)[-self._newest_hops :])
 
 
 class VoiceActivityDetector:
