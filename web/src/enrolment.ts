@@ -3,7 +3,7 @@ import { dot, type EnrolledWord, ofLengthOne } from "./enrolled";
 import { REJECT } from "./rules";
 
 const FEWEST_RECORDINGS = 3;
-const LEAST_SIMILARITY = 0.6; // from which a sound is taken for the word
+const LEAST_SIMILARITY = 0.62; // from which a sound is taken for the word
 const LEAST_AMONG_ITS_OWN = 0.5; // of a recording to the others of its word
 export const LONGEST_WORD_S = 5; // with the silence around it
 const LONGEST_NAME = 40;

@@ -16,8 +16,11 @@ from dwindle.engine import Engine, in_batches
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.edges import speech_edges
 from dwindle.tasks.speech.datasets import HeardClips
+from dwindle.tasks.speech.store import FULL_SCALE, ClipStore
 
 MOST_CLIPS = 500  # of each set, taken at even distances
+MOST_STRETCHES = 4_000  # of people reading, likewise
+READING_SHARE = 0.75  # of the weight, where there is any: a word must not be taken for what people say all day
 RUNNING_SAMPLES = SAMPLE_RATE * 768 // 1000  # what a listener hears at a time
 RUNNING_HOP = SAMPLE_RATE // 2
 RUNNING_LEVEL = 0.05  # RMS of every word in it
@@ -25,20 +28,29 @@ SHRINKAGE = 0.1  # of the mean variance is added to each: axes along which a few
 READ_BATCH = 128
 
 
-def crowd_of(engine: Engine, sets: Iterable[HeardClips]) -> str | None:
-    """The crowd as metadata of a file: JSON; None for a network that gives no embedding, or always the same."""
+def crowd_of(engine: Engine, sets: Iterable[HeardClips], reading: ClipStore | None = None) -> str | None:
+    """The crowd as metadata of a file: JSON; None for a network that gives no embedding, or always the same.
+
+    `sets` are of single words, `reading` is of stretches that people read aloud.
+    """
     if "embedding" not in engine({"audio": torch.zeros(1, RUNNING_SAMPLES)}):
         return None
     clips = torch.cat([_some(heard.audio) for heard in sets])
-    embeddings = torch.cat([_embeddings(engine, audio) for audio in (clips, _running(clips))]).double().numpy()
-    covariance = np.cov(embeddings.T)
+    parts = [torch.cat([_embeddings(engine, audio) for audio in (clips, _running(clips))])]
+    if reading:
+        parts.append(_embeddings(engine, _windows(reading)))
+    embeddings = torch.cat(parts).double().numpy()
+    shares = [1.0] if len(parts) == 1 else [1 - READING_SHARE, READING_SHARE]
+    weights = np.concatenate([np.full(len(part), share / len(part)) for part, share in zip(parts, shares, strict=True)])
+    covariance = np.cov(embeddings.T, aweights=weights)
     variance = np.trace(covariance) / len(covariance)
     if not (np.isfinite(variance) and variance > 0):
         return None
     # the triangle of Cholesky does what any other square root of the inverse does, and has half the numbers
     root = np.linalg.cholesky(covariance + SHRINKAGE * variance * np.eye(len(covariance)))
     axes = np.linalg.inv(root)[np.tril_indices(len(root))]
-    return json.dumps({"mean": _packed(embeddings.mean(axis=0)), "axes": _packed(axes), "clips": len(embeddings)})
+    mean = weights @ embeddings
+    return json.dumps({"mean": _packed(mean), "axes": _packed(axes), "clips": len(embeddings)})
 
 
 def _embeddings(engine: Engine, audio: Tensor) -> Tensor:
@@ -47,6 +59,14 @@ def _embeddings(engine: Engine, audio: Tensor) -> Tensor:
 
 def _some(audio: Tensor) -> Tensor:
     return audio[torch.linspace(0, len(audio) - 1, min(len(audio), MOST_CLIPS)).long()]
+
+
+def _windows(reading: ClipStore) -> Tensor:
+    """What a listener hears of each stretch at some moment."""
+    spread = np.linspace(0, len(reading) - 1, min(len(reading), MOST_STRETCHES)).astype(int)
+    heard = [reading.whole(index)[:RUNNING_SAMPLES] for index in spread]
+    whole = np.stack([window for window in heard if len(window) == RUNNING_SAMPLES])
+    return torch.from_numpy(whole.astype(np.float32) / FULL_SCALE)
 
 
 def _running(clips: Tensor) -> Tensor:

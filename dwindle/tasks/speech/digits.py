@@ -101,6 +101,7 @@ def _load(data_dir: Path, chosen: tuple[str, ...], asked_for: bool, speaker: str
         tests,
         calibration="unseen_speakers" if "unseen_speakers" in validation else "fsdd_validation",
         phrases=lambda: _phrases(data_dir, chosen, seed),
+        reading=running,
     )
 
 

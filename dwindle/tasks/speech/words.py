@@ -70,6 +70,7 @@ class SpokenData:
     calibration: str  # the validation set whose words set the threshold
     repeats: bool = True  # an epoch hears corpora of few voices several times
     phrases: Callable[[], ClipStore | None] = lambda: None  # several words in one breath; likewise
+    reading: ClipStore | None = None  # stretches of people reading aloud, in which none of the words is said
 
     @cached_property
     def training(self) -> ClipStore:
@@ -233,7 +234,7 @@ class SpokenWords(PlainTask):
         known = {**OTHER_LICENCES, **{name: data_set.licence for name, data_set in DATA_SETS.items()}}
         licences = {name: known[name] for name in corpora if name in known}
         threshold, peak = self.calibrate(engine), self._peak(engine)
-        crowd = crowd_of(engine, self.data.validation.values())
+        crowd = crowd_of(engine, self.data.validation.values(), self.data.reading)
         return {
             "labels": json.dumps(self.labels),
             "sample_rate": str(SAMPLE_RATE),
