@@ -148,11 +148,10 @@ def live_digits(path: Path, live: RealTimeInference) -> list[str]:
 
 
 def read_word(path: Path, recogniser: Recogniser) -> tuple[str, float]:
-    """The likeliest word of a clip, and its probability among all classes."""
-    clip = read_audio(path)
-    probabilities = recogniser.pooled(word_window(clip, recogniser.window_samples), recogniser.speeds)
-    best = max(recogniser.words, key=lambda word: probabilities[recogniser.labels.index(word)])
-    return best, float(probabilities[recogniser.labels.index(best)])
+    """The likeliest word of a clip, and how sure it is among all classes."""
+    said = recogniser.both_readings(word_window(read_audio(path), recogniser.window_samples))
+    best = max(recogniser.words, key=lambda word: said[recogniser.labels.index(word)])
+    return best, float(said[recogniser.labels.index(best)])
 
 
 def greedy_words(frames: np.ndarray, labels: Sequence[str], with_reject: bool) -> list[str]:

@@ -8,7 +8,7 @@ from tone_model import DIGITS, silence, tone, write_tone_model
 
 from dwindle.errors import UsageError
 from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
-from dwindle.infer.speech.model import ModelError, Recogniser, softmax
+from dwindle.infer.speech.model import FRAMES_SHARE, ModelError, Recogniser, softmax
 from dwindle.infer.speech.speeds import at_speed
 
 
@@ -53,6 +53,14 @@ def test_a_word_may_be_judged_at_several_speeds(model, tmp_path):
     both = np.sqrt(recogniser.pooled(tone(2, 0.5)) * faster)
     assert np.allclose(recogniser.pooled(tone(2, 0.5), (1.0, 1.3)), both / both.sum(), atol=1e-6)
     assert Recogniser(write_tone_model(tmp_path / "any.onnx", speeds=None)).speeds == (0.9, 1.0, 1.1)
+
+
+def test_what_the_frames_do_not_hear_is_less_sure_than_the_pooled_output_has_it(model):
+    recogniser = Recogniser(model)
+    for sound in (tone(3), tone(3) + 0.9 * tone(7)):
+        pooled, frames = recogniser.pooled(sound), recogniser.frames(sound).max(axis=0)[:-1]
+        wanted = pooled ** (1 - FRAMES_SHARE) * frames**FRAMES_SHARE  # this model's words are judged at one speed
+        assert np.allclose(recogniser.both_readings(sound), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("speeds", ["", "1", "[]", "[0]", '["fast"]', "[NaN]", "[[1]]"])

@@ -50,8 +50,8 @@ export class SpeechRecogniser implements Recogniser {
       const best = nearest(this.enrolled, ...(await this.directions(clip)));
       if (best.similarity >= best.leastSimilarity) return { word: best.word, confidence: Math.min(1, best.similarity) };
     }
-    const probabilities = await this.pooled(wordWindow(clip, this.windowSamples, this.sampleRate), this.speeds);
-    const words = this.labels.map((word, place) => ({ word, confidence: probabilities[place] })).filter(({ word }) => word !== REJECT);
+    const said = await this.bothReadings(wordWindow(clip, this.windowSamples, this.sampleRate));
+    const words = this.labels.map((word, place) => ({ word, confidence: said[place] })).filter(({ word }) => word !== REJECT);
     const best = words.reduce((one, other) => (other.confidence > one.confidence ? other : one));
     return best.confidence >= this.threshold ? best : null;
   }
@@ -66,13 +66,23 @@ export class SpeechRecogniser implements Recogniser {
     return softmax(sum);
   }
 
+  /** How sure pooled output and frames together are of each label, of a clip heard at all speeds: geometric means. */
+  private async bothReadings(samples: Float32Array): Promise<Float32Array> {
+    const sum = new Float32Array(this.labels.length), peaks = new Float32Array(this.labels.length).fill(1);
+    for (const speed of this.speeds) {
+      const outputs = await this.run(atSpeed(samples, speed));
+      (outputs.logits.data as Float32Array).forEach((logit, place) => (sum[place] += logit / this.speeds.length));
+      const rows = rowsOf(outputs);
+      for (const place of this.labels.keys()) peaks[place] *= Math.max(...rows.map((row) => row[place]));
+    }
+    const ofFrames = RULES.framesShare / this.speeds.length;
+    return softmax(sum).map((pooled, place) => pooled ** (1 - RULES.framesShare) * peaks[place] ** ofFrames);
+  }
+
   async frames(samples: Float32Array, newest: number): Promise<Float32Array[]> {
     const outputs = this.heard?.samples === samples ? this.heard.outputs : await this.run(samples);
     this.heard = null;
-    const { data, dims } = outputs.frames;
-    const [, count, width] = dims, rows = data as Float32Array;
-    const first = Math.max(0, count - newest);
-    return Array.from({ length: count - first }, (_, row) => softmax(rows.slice((first + row) * width, (first + row + 1) * width)));
+    return rowsOf(outputs, newest);
   }
 
   async direction(samples: Float32Array): Promise<Float32Array> {
@@ -110,6 +120,14 @@ export class SpeechRecogniser implements Recogniser {
     this.frameSamples = ((await shortest(inWindow + 1 + SPACED_FRAMES)) - (await shortest(inWindow + 1))) / SPACED_FRAMES;
     if (!Number.isInteger(this.frameSamples)) throw new Error("the model's frames are not evenly spaced: export it again");
   }
+}
+
+/** Probabilities of labels and blank in each of the newest frames. */
+function rowsOf(outputs: Outputs, newest = Infinity): Float32Array[] {
+  const { data, dims } = outputs.frames;
+  const [, count, width] = dims, rows = data as Float32Array;
+  const first = Math.max(0, count - newest);
+  return Array.from({ length: count - first }, (_, row) => softmax(rows.slice((first + row) * width, (first + row + 1) * width)));
 }
 
 /** Words that differ in pitch, as whistles do, are judged at one speed. */

@@ -10,7 +10,7 @@ export const RULES = {
   detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
   rememberedS: 2, newestS: 0.5, standsOutDb: 12, fallenDb: 20,
   // speeds.py and model.py
-  speeds: [0.9, 1, 1.1], runningThreshold: 0.3,
+  speeds: [0.9, 1, 1.1], runningThreshold: 0.3, framesShare: 0.2,
   // decoder.py
   hopFrames: 1.5, decodeBeforeEndS: 0.15, earlierInSilenceFrames: 1, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10,
   certainAtOnce: 0.8, retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,

@@ -20,6 +20,7 @@ from dwindle.infer.speech.speeds import AS_SAID, SPEEDS, at_speed
 
 SPACED_FRAMES = 8  # over which the spacing of frames is checked, or measured where the file does not state it
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
+FRAMES_SHARE = 0.2  # of what a clip of one word is; the pooled output has the other
 STRING_THRESHOLD = 0.06  # of a word in a string where nothing else is said
 
 
@@ -91,8 +92,8 @@ class Recogniser:
 
     def classify(self, clip: np.ndarray) -> Answer:
         """The one answer for a clip of one word, in a window as in training: padded, or cut about its speech."""
-        probabilities = self.pooled(word_window(clip, self.window_samples, self.sample_rate), self.speeds)
-        confidence, word = max((float(probabilities[self.labels.index(word)]), word) for word in self.words)
+        said = self.both_readings(word_window(clip, self.window_samples, self.sample_rate))
+        confidence, word = max((float(said[self.labels.index(word)]), word) for word in self.words)
         if self.enrolled and (match := self.enrolled.nearest(self.directions(clip))).is_close:
             return Answer(match.word, min(1.0, match.similarity))
         return Answer(word if confidence >= self.threshold else None, confidence)
@@ -104,6 +105,13 @@ class Recogniser:
         """
         runs = [self._run(at_speed(samples, speed), "logits")[0][0][self._pooled_classes] for speed in speeds]
         return softmax(np.mean(runs, axis=0))
+
+    def both_readings(self, samples: np.ndarray) -> np.ndarray:
+        """How sure (labels,) pooled output and frames together are, of a clip heard at all speeds: geometric means."""
+        runs = [self._run(at_speed(samples, speed), "logits", "frames") for speed in self.speeds]
+        pooled = softmax(np.mean([logits[0][self._pooled_classes] for logits, _ in runs], axis=0))
+        peaks = np.stack([self.probabilities(frames[0]).max(axis=0)[: len(self.labels)] for _, frames in runs])
+        return pooled ** (1 - FRAMES_SHARE) * peaks.prod(axis=0) ** (FRAMES_SHARE / len(runs))
 
     def frames(self, samples: np.ndarray) -> np.ndarray:
         """Probabilities (time, labels + blank) of all frames; each spans `frame_samples` samples."""

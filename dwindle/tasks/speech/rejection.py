@@ -1,4 +1,4 @@
-"""The calibrated way to say "that was none of the words": a threshold on the best word's probability."""
+"""The calibrated way to say "that was none of the words": a threshold on how sure the best word is."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from dwindle.engine import Engine, in_batches
-from dwindle.infer.speech.speeds import at_speed
+from dwindle.infer.speech.model import FRAMES_SHARE
+from dwindle.infer.speech.speeds import SPEEDS, at_speed
 from dwindle.metrics import Metric, accuracy_by_group
 
 ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets through
@@ -17,7 +18,7 @@ ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets t
 
 @dataclass(frozen=True)
 class Heard:
-    """What a model made of a batch: the best word of each clip (its class number) and that word's probability."""
+    """What a model made of a batch: the best word of each clip (its class number), and how sure of it."""
 
     words: Tensor
     probabilities: Tensor
@@ -26,17 +27,22 @@ class Heard:
         return Heard(self.words[chosen], self.probabilities[chosen])
 
 
-def mean_logits(engine: Engine, audio: Tensor, speeds: Sequence[float], batch_size: int) -> Tensor:
-    """Of clips, each heard at several speeds."""
-    clips = audio.numpy()
-    heard = [torch.from_numpy(np.apply_along_axis(at_speed, 1, clips, speed)) for speed in speeds]
-    return torch.stack([in_batches(engine, {"audio": one}, batch_size)["logits"] for one in heard]).mean(0)
-
-
 def best_words(logits: Tensor, reject_class: int) -> Heard:
     """The most probable word; the probability is over all classes, the rejecting one included."""
-    probabilities = logits.float().softmax(dim=1)
-    words_only = probabilities.clone()
+    return _best(logits.float().softmax(dim=1), reject_class)
+
+
+def best_in_both_readings(engine: Engine, audio: Tensor, batch_size: int, reject_class: int) -> Heard:
+    """Of clips as files of one word are heard: at several speeds, and by pooled output and frames together."""
+    at_speeds = [torch.from_numpy(np.apply_along_axis(at_speed, 1, audio.numpy(), speed)) for speed in SPEEDS]
+    heard = [in_batches(engine, {"audio": one}, batch_size) for one in at_speeds]
+    pooled = torch.stack([one["logits"].float() for one in heard]).mean(0).softmax(dim=1)
+    peaks = torch.stack([one["frames"].float().softmax(dim=2).amax(dim=1)[:, :-1] for one in heard])
+    return _best(pooled ** (1 - FRAMES_SHARE) * peaks.prod(dim=0) ** (FRAMES_SHARE / len(SPEEDS)), reject_class)
+
+
+def _best(sureness: Tensor, reject_class: int) -> Heard:
+    words_only = sureness.clone()
     words_only[:, reject_class] = -1.0
     best, words = words_only.max(dim=1)
     return Heard(words, best)

@@ -19,7 +19,6 @@ from dwindle.data.source import DATA_SETS
 from dwindle.engine import Engine, Tensors, in_batches
 from dwindle.errors import UsageError
 from dwindle.infer.speech import REJECT, SAMPLE_RATE, WINDOW_SAMPLES
-from dwindle.infer.speech.speeds import AS_SAID, SPEEDS
 from dwindle.metrics import Metric, accuracy, accuracy_by_group
 from dwindle.task import Batch, Budget, Distill, PlainTask
 from dwindle.tasks.speech.augment import WaveAugment
@@ -29,7 +28,7 @@ from dwindle.tasks.speech.datasets import HeardClips
 from dwindle.tasks.speech.front_ends import DEFAULT_FRONT_END, how_spectra_lie
 from dwindle.tasks.speech.losses import TEACHER_TEMPERATURE, spelling_loss
 from dwindle.tasks.speech.network import SpeechNet
-from dwindle.tasks.speech.rejection import Heard, best_words, calibrated_threshold, mean_logits, rejected
+from dwindle.tasks.speech.rejection import Heard, best_in_both_readings, best_words, calibrated_threshold, rejected
 from dwindle.tasks.speech.sequences import StringMaker
 from dwindle.tasks.speech.store import ClipStore, balanced
 from dwindle.tasks.speech.word_timing import Peak, frame_samples, middle_peak
@@ -224,8 +223,9 @@ class SpokenWords(PlainTask):
         return self._scores(engine, {**self.data.validation, **self.data.tests})
 
     def calibrate(self, engine: Engine) -> float:
-        """The threshold of this model: set on validation words, heard as files are, at several speeds."""
-        return self._threshold(self._heard(engine, self.data.validation[self.data.calibration], SPEEDS))
+        """The threshold of this model: set on validation words, heard as files are."""
+        audio = self.data.validation[self.data.calibration].audio
+        return self._threshold(best_in_both_readings(engine, audio, READ_BATCH, self.reject_class))
 
     def example_inputs(self) -> Tensors:
         return {"audio": torch.zeros(1, WINDOW_SAMPLES)}
@@ -292,8 +292,8 @@ class SpokenWords(PlainTask):
     def _wanted(self, clips: HeardClips) -> Tensor:
         return torch.tensor([self.class_numbers[label] for label in clips.labels])
 
-    def _heard(self, engine: Engine, clips: HeardClips, speeds: Sequence[float] = AS_SAID) -> Heard:
-        return best_words(mean_logits(engine, clips.audio, speeds, READ_BATCH), self.reject_class)
+    def _heard(self, engine: Engine, clips: HeardClips) -> Heard:
+        return best_words(in_batches(engine, {"audio": clips.audio}, READ_BATCH)["logits"], self.reject_class)
 
 
 def _only(names: list[str], chosen: Tensor) -> list[str]:
