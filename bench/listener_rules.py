@@ -73,7 +73,7 @@ LIVE_CHANGES: dict[str, Change] = {  # what files, heard twice, do not ask
 }
 THRESHOLDS = {
     "running_threshold": (0.2, 0.4, 0.5),
-    "lone_threshold": (0.3, 0.5, 0.6, 0.85),
+    "lone_threshold": (0.3, 0.45, 0.6, 0.85),
     "noisy_threshold": (0.6, 0.85),
     "speech_threshold": (0.75, 0.85, 0.9),
 }

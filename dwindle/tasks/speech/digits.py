@@ -34,7 +34,7 @@ RECORDED = ("fsdd", "speech_commands", "negatives")  # word by word
 CORPORA = (*RECORDED, RUNNING, "voices", KOKORO)
 NOISE_LEVELS_DB = (20, 10, 0)
 # who says digits says several; a cough that sounds like one is alone, and often amid other noise: log entry 75
-STRICTER = {"lone_threshold": 0.45, "noisy_threshold": 0.75, "speech_threshold": 0.95}
+STRICTER = {"lone_threshold": 0.5, "noisy_threshold": 0.75, "speech_threshold": 0.95}
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
