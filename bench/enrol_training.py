@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from bench.enrol import clips_to_judge, heard_clip, in_hiss, read_aloud
 from bench.short_training import share_of_rate
 from bench.word_trials import Heard, Trial, at_equal_false_accepts, chooses, right_at_allowed, same_speaker
-from dwindle.checkpoint import command_line, load_checkpoint
+from dwindle.checkpoint import Checkpoint, command_line, load_checkpoint
 from dwindle.cli import FlagParser, nonempty, pathname, positive_float, positive_int
 from dwindle.data import data_directory
 from dwindle.errors import UserError, run
@@ -33,7 +33,6 @@ from dwindle.infer.speech.sound_file import read_audio, sound_files
 from dwindle.metrics import Metric, accuracy_by_group
 from dwindle.tasks.speech.augment import WaveAugment
 from dwindle.tasks.speech.network import SpeechNet
-from dwindle.tasks.speech.words import STUDENT
 
 RECORDINGS = 4
 WINDOW, HOP = round(STREAM_WINDOW_S * SAMPLE_RATE), round(0.048 * SAMPLE_RATE)  # as the listener hears
@@ -84,7 +83,7 @@ def main() -> None:
     others = [one for one in clips if chooses(one.speaker)]
     words = [prototype_of([one.whole for one in trial.enrolled]) for trial in trials]
     found = {"prototype": at_equal_false_accepts(trials, words, stream)}  # what infer.py --enrol does
-    released = load_checkpoint(arguments.student).weights
+    released = load_checkpoint(arguments.student)
     for way in RATES:
         found[way] = trained(way, trials, stream, others, released)
         print(f"{way:<12}{found[way]}", flush=True)
@@ -103,7 +102,7 @@ def recorded(recogniser: Recogniser, path: Any, heard: Heard) -> Recorded:
     return Recorded(heard, np.ascontiguousarray(samples, np.float32))
 
 
-def trained(way: str, trials: Sequence[Trial], stream: list[Any], others: list[Any], released: Any) -> Metric:
+def trained(way: str, trials: Sequence[Trial], stream: list[Any], others: list[Any], released: Checkpoint) -> Metric:
     """A network for each trial, judged on its test as a prototype is."""
     right, speakers = [], []
     for number, trial in enumerate(trials):
@@ -116,11 +115,13 @@ def trained(way: str, trials: Sequence[Trial], stream: list[Any], others: list[A
     return accuracy_by_group(right, speakers)
 
 
-def new_network(way: str, released: dict[str, Tensor]) -> SpeechNet:
+def new_network(way: str, released: Checkpoint) -> SpeechNet:
     """The student's shape with one output; fine-tuned, all but that output as released."""
-    network = SpeechNet(1, **STUDENT)
+    network = SpeechNet(**{**released.arguments, "classes": 1})
     if way != "scratch":
-        kept = {name: weights for name, weights in released.items() if not name.startswith(("word.", "spelling."))}
+        kept = {
+            name: weights for name, weights in released.weights.items() if not name.startswith(("word.", "spelling."))
+        }
         network.load_state_dict(kept, strict=False)
     return network
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.enrol import as_table, asked_of, in_hiss, read_aloud, row
+from bench.enrol import as_table, asked_of, in_hiss, other_speakers, read_aloud, row
 from bench.word_trials import Heard, same_speaker
 from dwindle.cli import FlagParser, nonempty, pathname, positive_float
 from dwindle.data import data_directory, fetch_command
@@ -64,11 +64,12 @@ def measured(data_dir: Path, recogniser: Recogniser, minutes: float) -> dict[str
     clips = [clip for number in tqdm(range(SPEAKERS), "speakers", disable=None) for clip in takes_by(number, data_dir)]
     heard = [heard_take(recogniser, clip, number) for number, clip in enumerate(tqdm(clips, "listening", disable=None))]
     reading = read_aloud(recogniser, data_dir, minutes)
-    rows = []
-    for count in COUNTS:
-        trials = same_speaker(heard, count)[::EVERY_TRIAL]
-        figures = row(trials, heard[::TAKES], reading, [])
-        rows.append({"speakers": "same speaker", "recordings": count, "trials": len(trials), **figures})
+    trials = {("same speaker", count): same_speaker(heard, count)[::EVERY_TRIAL] for count in COUNTS}
+    trials |= {("other speakers", count): other_speakers(heard, count) for count in COUNTS}
+    rows = [
+        {"speakers": who, "recordings": count, "trials": len(found), **row(found, heard[::TAKES], reading, [])}
+        for (who, count), found in trials.items()
+    ]
     half = {"minutes": sum(one.minutes for one in reading), "rows": rows}
     return {"least_similarity": LEAST_SIMILARITY, "measuring": half}
 

@@ -12,7 +12,7 @@ import onnxruntime
 
 from dwindle.errors import UsageError
 from dwindle.infer.model_file import ModelError, metadata_of, open_session, outputs_of
-from dwindle.infer.speech import REJECT, STREAM_WINDOW_S
+from dwindle.infer.speech import FRAMES_SHARE, REJECT, STREAM_WINDOW_S
 from dwindle.infer.speech.enrolled import Crowd, EnrolledWords, read_crowd, read_words, words_beside
 from dwindle.infer.speech.kept_spectra import EARLIER, HOP_KEY, SAMPLES_KEY, SPECTRA, KeptSpectra, declared
 from dwindle.infer.speech.padding import stream_windows, word_window
@@ -20,7 +20,6 @@ from dwindle.infer.speech.speeds import AS_SAID, SPEEDS, at_speed
 
 SPACED_FRAMES = 8  # over which the spacing of frames is checked, or measured where the file does not state it
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
-FRAMES_SHARE = 0.2  # of what a clip of one word is; the pooled output has the other
 STRING_THRESHOLD = 0.06  # of a word in a string where nothing else is said
 
 

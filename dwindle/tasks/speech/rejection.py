@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dwindle.engine import Engine, in_batches
-from dwindle.infer.speech.model import FRAMES_SHARE
+from dwindle.infer.speech import FRAMES_SHARE
 from dwindle.infer.speech.speeds import SPEEDS, at_speed
 from dwindle.metrics import Metric, accuracy_by_group
 
