@@ -208,6 +208,10 @@ def test_a_word_has_its_peak_within_five_frames():
 
 def test_a_word_is_decoded_sooner_where_silence_follows_and_somebody_waits():
     heard = hearing_one_word(100 * FRAME)
+    heard.peak_before_end_s = 0.2  # so short a word is given the fewest frames in any case
+    shortest = Reading(heard)
+    assert shortest.look_ahead(in_silence=True) == shortest.look_ahead_frames
+    heard.peak_before_end_s = 0.35
     hurried, patient = Reading(heard), Reading(heard, hurried=False)
     assert hurried.look_ahead(in_silence=True) < hurried.look_ahead(in_silence=False) == hurried.look_ahead_frames
     assert patient.look_ahead(in_silence=True) == patient.look_ahead_frames

@@ -48,7 +48,8 @@ class FrameDecoder {
 
   /** How many frames follow a frame before it is decoded. */
   lookAhead(inSilence: boolean): number {
-    return this.lookAheadFrames - (this.hurried && inSilence ? RULES.earlierInSilenceFrames : 0);
+    const earlier = this.hurried && inSilence ? RULES.earlierInSilenceFrames : 0;
+    return Math.max(this.lookAheadFrames - earlier, RULES.fewestLookAheadFrames);
   }
 
   /** The words in the newest sound, after one more hop, with so many frames before the last not decoded yet. */

@@ -12,7 +12,7 @@ export const RULES = {
   // speeds.py, model.py and __init__.py
   speeds: [0.9, 1, 1.1], runningThreshold: 0.3, framesShare: 0.2,
   // decoder.py
-  hopFrames: 1.5, decodeBeforeEndS: 0.15, earlierInSilenceFrames: 1, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10,
+  hopFrames: 1.5, decodeBeforeEndS: 0.15, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, earlierInSilenceFrames: 1,
   certainAtOnce: 0.8, retriedFrames: 5, proposed: 0.05, released: 0.05, otherWord: 0.5, rememberedFrames: 100, peakFrames: 5, leastPooledShare: 0.6,
   pooledBeforeS: 0.09,
   // hold_back.py

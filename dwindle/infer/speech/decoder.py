@@ -15,9 +15,9 @@ from dwindle.infer.speech.speeds import AS_SAID
 
 HOP_FRAMES = 1.5  # between two runs of the network: 48 ms
 DECODE_BEFORE_END_S = 0.15  # of the median word its peak frame is first decoded, with the frames until then as context
-EARLIER_IN_SILENCE_FRAMES = 1  # by whoever hurries, once the sound has fallen: it may have been a short word
 DECODE_AT_END_S = 0.0  # likewise, by whoever need not hurry: a "six" that has not ended yet may be an "eight"
 FEWEST_LOOK_AHEAD_FRAMES, MOST_LOOK_AHEAD_FRAMES = 3, 10  # after a frame, before it is first decoded
+EARLIER_IN_SILENCE_FRAMES = 1  # by whoever hurries, once the sound has fallen: it may have been a short word
 CERTAIN_AT_ONCE = 0.8  # confidence from which a word is accepted at its first decoding: "four" may become "forward"
 RETRIED_FRAMES = 5  # after the first decoding, in which an uncertain word may be decoded again with more context
 PROPOSED = 0.05  # probability from which a frame proposes a word
@@ -80,7 +80,8 @@ class FrameDecoder:
 
     def look_ahead(self, in_silence: bool) -> int:
         """How many frames follow a frame before it is decoded."""
-        return self.look_ahead_frames - (EARLIER_IN_SILENCE_FRAMES if self._hurried and in_silence else 0)
+        earlier = EARLIER_IN_SILENCE_FRAMES if self._hurried and in_silence else 0
+        return max(self.look_ahead_frames - earlier, FEWEST_LOOK_AHEAD_FRAMES)
 
     def decode(
         self,
