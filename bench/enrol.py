@@ -13,7 +13,7 @@ at the threshold that gives each word one false accept in ten minutes. Recording
 import argparse
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +73,17 @@ class Recorder(EnrolledWords):
 
 
 def main() -> None:
-    parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command(__doc__, measured, 60.0)
+
+
+def command(about: str | None, measured: Callable[[Path, Recogniser, float], dict[str, Any]], minutes: float) -> None:
+    """The command line of a bench of enrolled words; so many minutes of reading by default."""
+    parser = FlagParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else data/")
     parser.add_argument("--model", type=pathname, default=released_model(DEFAULT_TASK))
-    parser.add_argument("--minutes", type=positive_float, default=60.0, help="of reading, at most (default 60)")
+    parser.add_argument(
+        "--minutes", type=positive_float, default=minutes, help=f"of reading, at most (default {minutes:g})"
+    )
     parser.add_argument("--output", type=pathname, help="write all numbers as JSON")
     arguments = parser.parse_args()
     report = measured(data_directory(arguments.data_dir), Recogniser(arguments.model), arguments.minutes)

@@ -8,7 +8,6 @@ level and hiss. Everything else is as in bench/enrol.py, false accepts in real p
 more alike than a person's: compare the rows of one, three and four recordings with those of bench/enrol.py.
 """
 
-import argparse
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bench.enrol import as_table, asked_of, in_hiss, other_speakers, read_aloud, row
+from bench.enrol import asked_of, command, in_hiss, other_speakers, read_aloud, row
 from bench.word_trials import Heard, same_speaker
-from dwindle.cli import FlagParser, nonempty, pathname, positive_float
-from dwindle.data import data_directory, fetch_command
-from dwindle.errors import UserError, run
-from dwindle.files import sha256_of, write_json
-from dwindle.infer.model_file import DEFAULT_TASK, released_model
+from dwindle.errors import run
 from dwindle.infer.speech import SAMPLE_RATE
 from dwindle.infer.speech.enrol import LEAST_SIMILARITY, direction_of
 from dwindle.infer.speech.model import Recogniser
-from dwindle.tasks.speech.kokoro import KOKORO, Kokoro, model_folder
+from dwindle.tasks.speech.kokoro import engine_in
 from dwindle.tasks.speech.kokoro_prompts import MARKS, OTHER, VOICES, Prompt, drawn_accent, prompts
+from dwindle.tasks.speech.store import FULL_SCALE
 from dwindle.tasks.speech.voices import DAMAGED, SpokenClip, cache_directory, load_clips, save_clips
 
 # names that machines are called by (eight of Picovoice's built-in ones), and short commands
@@ -47,16 +43,7 @@ SILENCE_S = 0.3  # on each side of the word
 
 
 def main() -> None:
-    parser = FlagParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data_dir", type=nonempty, help="default: $DWINDLE_DATA, else data/")
-    parser.add_argument("--model", type=pathname, default=released_model(DEFAULT_TASK))
-    parser.add_argument("--minutes", type=positive_float, default=10.0, help="of reading, at most (default 10)")
-    parser.add_argument("--output", type=pathname, help="write all numbers as JSON")
-    arguments = parser.parse_args()
-    report = measured(data_directory(arguments.data_dir), Recogniser(arguments.model), arguments.minutes)
-    print(as_table(report))
-    if arguments.output:
-        write_json(arguments.output, {"model_sha256": sha256_of(arguments.model), **report})
+    command(__doc__, measured, 10.0)
 
 
 def measured(data_dir: Path, recogniser: Recogniser, minutes: float) -> dict[str, Any]:
@@ -80,10 +67,7 @@ def takes_by(number: int, data_dir: Path) -> list[SpokenClip]:
     try:
         return load_clips(path)
     except DAMAGED:  # or not said yet
-        folder = model_folder(data_dir)
-        if folder is None:
-            raise UserError(f"Kokoro is not in {data_dir}: get it with: {fetch_command(KOKORO, data_dir)}") from None
-        engine = Kokoro(folder)
+        engine = engine_in(data_dir)
         save_clips(path, [engine.say(prompt) for prompt in prompts_of(number)])
         return load_clips(path)
 
@@ -112,7 +96,7 @@ def mixed_in_training() -> set[frozenset[str]]:
 def heard_take(recogniser: Recogniser, clip: SpokenClip, number: int) -> Heard:
     """With silence around it, at some level, in some hiss."""
     rng = np.random.default_rng([SEED, number])
-    word = clip.samples.astype(np.float32) / 32768
+    word = clip.samples.astype(np.float32) / FULL_SCALE
     samples = np.pad(word, round(SILENCE_S * SAMPLE_RATE))
     loudness = float(np.sqrt(np.mean(word**2)))
     samples += loudness * 10 ** (rng.uniform(*HISS_DB) / 20) * rng.standard_normal(len(samples)).astype(np.float32)

@@ -120,7 +120,7 @@ def test_what_a_word_must_not_be_taken_for_sets_how_alike_it_must_be(place, monk
     like = recording(place / "like" / "0.wav", chord(*LIKE_DOOR))
     gap, lamp = silence(0.184), chord(*LAMP, duration_s=0.3, amplitude=0.05)  # in all windows but one
     recording(place / "amid lamps" / "0.wav", np.concatenate([lamp, gap, chord(*LIKE_DOOR), gap, lamp]))
-    assert enrol(place / "tones.onnx", None, "door", [str(place / "door")]).least_similarity == LEAST_SIMILARITY
+    assert enrol(place / "tones.onnx", None, "door", [str(place / "door")]).least_similarity == 0.62
     assert listener(place).hear(str(like))["text"] == "door"
     recogniser = Recogniser(place / "tones.onnx")
     takes = [soundfile.read(path, dtype="float32")[0] for path in sorted((place / "door").glob("*.wav"))]

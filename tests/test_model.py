@@ -8,9 +8,8 @@ from tone_model import DIGITS, silence, tone, write_tone_model
 
 from dwindle.errors import UsageError
 from dwindle.export.onnx_file import metadata_of, read_onnx, write_onnx
-from dwindle.infer.speech import FRAMES_SHARE
 from dwindle.infer.speech.model import ModelError, Recogniser, softmax
-from dwindle.infer.speech.speeds import at_speed
+from dwindle.infer.speech.speeds import FRAMES_SHARE, at_speed
 
 
 @pytest.fixture(scope="module")

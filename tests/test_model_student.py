@@ -20,13 +20,17 @@ def test_the_student_keeps_its_promised_size(width, most):
 @pytest.mark.slow
 def test_the_script_times_teacher_and_student_in_every_engine(tmp_path):
     """Without any recordings: it only builds networks."""
-    done = run_script(tmp_path, "model_student.py", "--width", "24", "--json")
-    assert done.returncode == 0, done.stderr
-    teacher, student = json.loads(done.stdout)
-    assert (teacher["model"], student["model"]) == ("teacher", "student")
-    for column in ("parameters", "multiply_adds", "bytes"):
-        assert 0 < student[column] < teacher[column]
-    assert all(model[f"{engine}_ms"] > 0 for model in (teacher, student) for engine in ("eager", "torchscript", "onnx"))
+    columns = {"parameters", "multiply_adds", "bytes", "eager_ms", "torchscript_ms", "onnx_ms"}
+    smaller: set[str] = set()
+    for _ in range(3):  # a time that other work on the machine has doubled is taken again
+        done = run_script(tmp_path, "model_student.py", "--width", "24", "--json")
+        assert done.returncode == 0, done.stderr
+        teacher, student = json.loads(done.stdout)
+        assert (teacher["model"], student["model"]) == ("teacher", "student")
+        smaller |= {column for column in columns if 0 < student[column] < teacher[column]}
+        if smaller == columns:
+            break
+    assert smaller == columns
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ export const RULES = {
   // vad.py, the energy detector and the background
   detectorFrameMs: 20, quietestDb: -60, aboveNoiseDb: 9, noiseRiseDbPerS: 3,
   rememberedS: 2, newestS: 0.5, standsOutDb: 12, fallenDb: 20,
-  // speeds.py, model.py and __init__.py
+  // speeds.py and model.py
   speeds: [0.9, 1, 1.1], runningThreshold: 0.3, framesShare: 0.2,
   // decoder.py
   hopFrames: 1.5, decodeBeforeEndS: 0.15, decodeAtEndS: 0, fewestLookAheadFrames: 3, mostLookAheadFrames: 10, earlierInSilenceFrames: 1,

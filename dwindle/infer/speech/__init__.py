@@ -4,4 +4,3 @@ SAMPLE_RATE = 8_000  # Hz; telephones and FSDD have no more
 WINDOW_SAMPLES = 8_000  # one second, what an isolated word is judged on
 REJECT = "reject"  # the class of everything that is none of the words
 STREAM_WINDOW_S = 0.768  # of a stream each run of the network hears: the newest sound
-FRAMES_SHARE = 0.2  # the frames' say in what a clip of one word is; the pooled output has the rest

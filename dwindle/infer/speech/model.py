@@ -12,11 +12,11 @@ import onnxruntime
 
 from dwindle.errors import UsageError
 from dwindle.infer.model_file import ModelError, metadata_of, open_session, outputs_of
-from dwindle.infer.speech import FRAMES_SHARE, REJECT, STREAM_WINDOW_S
+from dwindle.infer.speech import REJECT, STREAM_WINDOW_S
 from dwindle.infer.speech.enrolled import Crowd, EnrolledWords, read_crowd, read_words, words_beside
 from dwindle.infer.speech.kept_spectra import EARLIER, HOP_KEY, SAMPLES_KEY, SPECTRA, KeptSpectra, declared
 from dwindle.infer.speech.padding import stream_windows, word_window
-from dwindle.infer.speech.speeds import AS_SAID, SPEEDS, at_speed
+from dwindle.infer.speech.speeds import AS_SAID, SPEEDS, at_speed, in_both_readings
 
 SPACED_FRAMES = 8  # over which the spacing of frames is checked, or measured where the file does not state it
 RUNNING_THRESHOLD = 0.3  # chosen on streams of validation voices; a model's own is for clips of one word
@@ -102,15 +102,17 @@ class Recogniser:
 
         At several speeds it is the geometric mean of the answers.
         """
-        runs = [self._run(at_speed(samples, speed), "logits")[0][0][self._pooled_classes] for speed in speeds]
-        return softmax(np.mean(runs, axis=0))
+        return self._pooled([self._run(at_speed(samples, speed), "logits")[0] for speed in speeds])
 
     def both_readings(self, samples: np.ndarray) -> np.ndarray:
         """How sure (labels,) pooled output and frames together are, of a clip heard at all speeds: geometric means."""
         runs = [self._run(at_speed(samples, speed), "logits", "frames") for speed in self.speeds]
-        pooled = softmax(np.mean([logits[0][self._pooled_classes] for logits, _ in runs], axis=0))
-        peaks = np.stack([self.probabilities(frames[0]).max(axis=0)[: len(self.labels)] for _, frames in runs])
-        return pooled ** (1 - FRAMES_SHARE) * peaks.prod(axis=0) ** (FRAMES_SHARE / len(runs))
+        peaks = [self.probabilities(frames[0]).max(axis=0)[: len(self.labels)] for _, frames in runs]
+        return in_both_readings(self._pooled([logits for logits, _ in runs]), np.stack(peaks))
+
+    def _pooled(self, logits: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities by the mean of several runs' logits."""
+        return softmax(np.mean([one[0][self._pooled_classes] for one in logits], axis=0))
 
     def frames(self, samples: np.ndarray) -> np.ndarray:
         """Probabilities (time, labels + blank) of all frames; each spans `frame_samples` samples."""

@@ -24,11 +24,16 @@ def samples_in(path: str | os.PathLike) -> int:
     samples = 0
     with open(path, "rb") as file:
         _skip_id3(file)
-        while frame := _frame(file.read(4)):
-            size, count = frame
-            file.seek(size - 4, os.SEEK_CUR)
-            _skip_id3(file)
-            samples += count
+        while head := file.read(4):
+            if frame := _frame(head):
+                size, count = frame
+                file.seek(size - 4, os.SEEK_CUR)
+                samples += count
+            elif head.startswith(b"ID3"):
+                file.seek(-len(head), os.SEEK_CUR)
+                _skip_id3(file)
+            else:
+                break
     return samples
 
 

@@ -86,6 +86,14 @@ def model_folder(data_dir: Path) -> Path | None:
     return folder if (folder / MODEL).is_file() and (folder / VOICES).is_file() else None
 
 
+def engine_in(data_dir: Path) -> Kokoro:
+    """The synthesiser that lies there; one line where there is none."""
+    folder = model_folder(data_dir)
+    if folder is None:
+        raise UserError(f"Kokoro is not in {data_dir}: get it with: {fetch_command(KOKORO, data_dir)}")
+    return Kokoro(folder)
+
+
 def kept(cache: Path | None = None) -> Iterator[tuple[Prompt, SpokenClip]]:
     """What has been said so far, in the order of the prompts."""
     for chunk in prompts():
@@ -155,11 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--count", type=positive_int, default=sum(COUNTS.values()), help="prompts (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
-    data_dir = data_directory(options.data_dir)
-    folder = model_folder(data_dir)
-    if folder is None:
-        raise UserError(f"Kokoro is not in {data_dir}: get it with: {fetch_command(KOKORO, data_dir)}")
-    speak_all(Kokoro(folder), options.count)
+    speak_all(engine_in(data_directory(options.data_dir)), options.count)
 
 
 if __name__ == "__main__":

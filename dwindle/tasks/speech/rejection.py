@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from dwindle.engine import Engine, in_batches
-from dwindle.infer.speech import FRAMES_SHARE
-from dwindle.infer.speech.speeds import SPEEDS, at_speed
+from dwindle.infer.speech.speeds import SPEEDS, at_speed, in_both_readings
 from dwindle.metrics import Metric, accuracy_by_group
 
 ACCEPTED_WORDS_SHARE = 0.97  # of the validation words that the threshold lets through
@@ -38,7 +37,7 @@ def best_in_both_readings(engine: Engine, audio: Tensor, batch_size: int, reject
     heard = [in_batches(engine, {"audio": one}, batch_size) for one in at_speeds]
     pooled = torch.stack([one["logits"].float() for one in heard]).mean(0).softmax(dim=1)
     peaks = torch.stack([one["frames"].float().softmax(dim=2).amax(dim=1)[:, :-1] for one in heard])
-    return _best(pooled ** (1 - FRAMES_SHARE) * peaks.prod(dim=0) ** (FRAMES_SHARE / len(SPEEDS)), reject_class)
+    return _best(torch.from_numpy(in_both_readings(pooled.numpy(), peaks.numpy())), reject_class)
 
 
 def _best(sureness: Tensor, reject_class: int) -> Heard:
