@@ -58,25 +58,22 @@ export class SpeechRecogniser implements Recogniser {
 
   /** At several speeds it is the geometric mean of the answers. */
   async pooled(samples: Float32Array, speeds: number[]): Promise<Float32Array> {
-    const sum = new Float32Array(this.labels.length);
-    for (const speed of speeds) {
-      const logits = (await this.run(atSpeed(samples, speed))).logits.data as Float32Array;
-      logits.forEach((logit, place) => (sum[place] += logit / speeds.length));
-    }
-    return softmax(sum);
+    return pooledOf(await this.runs(samples, speeds));
   }
 
   /** How sure pooled output and frames together are of each label, of a clip heard at all speeds: geometric means. */
   private async bothReadings(samples: Float32Array): Promise<Float32Array> {
-    const sum = new Float32Array(this.labels.length), peaks = new Float32Array(this.labels.length).fill(1);
-    for (const speed of this.speeds) {
-      const outputs = await this.run(atSpeed(samples, speed));
-      (outputs.logits.data as Float32Array).forEach((logit, place) => (sum[place] += logit / this.speeds.length));
-      const rows = rowsOf(outputs);
-      for (const place of this.labels.keys()) peaks[place] *= Math.max(...rows.map((row) => row[place]));
-    }
-    const ofFrames = RULES.framesShare / this.speeds.length;
-    return softmax(sum).map((pooled, place) => pooled ** (1 - RULES.framesShare) * peaks[place] ** ofFrames);
+    const runs = await this.runs(samples, this.speeds), rows = runs.map((outputs) => rowsOf(outputs));
+    const peak = (ofRun: Float32Array[], place: number) => Math.max(...ofRun.map((row) => row[place]));
+    const peaks = this.labels.map((_, place) => rows.reduce((product, ofRun) => product * peak(ofRun, place), 1));
+    const ofFrames = RULES.framesShare / runs.length;
+    return pooledOf(runs).map((pooled, place) => pooled ** (1 - RULES.framesShare) * peaks[place] ** ofFrames);
+  }
+
+  private async runs(samples: Float32Array, speeds: number[]): Promise<Outputs[]> {
+    const found: Outputs[] = [];
+    for (const speed of speeds) found.push(await this.run(atSpeed(samples, speed)));
+    return found;
   }
 
   async frames(samples: Float32Array, newest: number): Promise<Float32Array[]> {
@@ -120,6 +117,12 @@ export class SpeechRecogniser implements Recogniser {
     this.frameSamples = ((await shortest(inWindow + 1 + SPACED_FRAMES)) - (await shortest(inWindow + 1))) / SPACED_FRAMES;
     if (!Number.isInteger(this.frameSamples)) throw new Error("the model's frames are not evenly spaced: export it again");
   }
+}
+
+/** Probabilities by the mean of several runs' logits. */
+function pooledOf(runs: Outputs[]): Float32Array {
+  const logits = runs.map((outputs) => outputs.logits.data as Float32Array);
+  return softmax(logits[0].map((_, place) => logits.reduce((sum, one) => sum + one[place], 0) / runs.length));
 }
 
 /** Probabilities of labels and blank in each of the newest frames. */
